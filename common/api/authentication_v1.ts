@@ -1,0 +1,1 @@
+export type { TokenRequest } from "kubernetes-types/authentication/v1.d.ts";

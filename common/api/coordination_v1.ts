@@ -1,0 +1,1 @@
+export type { Lease } from "kubernetes-types/coordination/v1.d.ts";

@@ -1,0 +1,261 @@
+import { StatusError } from "../errors/mod.ts";
+
+/**
+ * The one envelope in which cloud and edge, and the modules of each, talk to each other.
+ *
+ * In code camelCase; on the wire upstream's keys (`msg_id`, `parent_msg_id`, `resourceversion`):
+ * {@linkcode parseMessage} and {@linkcode printMessage} are the only places that know both.
+ * Upstream: kubeedge staging/src/github.com/kubeedge/beehive/pkg/core/model/message.go @ 16cd854
+ */
+export interface Message {
+  header: Header;
+  route: Route;
+  /** A JSON value. Objects, strings that hold JSON text, and base64 strings are told apart by the message's type. */
+  content: unknown;
+}
+
+/** Who a message is and what it answers. */
+export interface Header {
+  /** UUID v4. */
+  msgId: string;
+  /** The message this one answers or acknowledges. */
+  parentMsgId?: string;
+  /** Creation time, Unix milliseconds. */
+  timestamp: number;
+  /** resourceVersion of the object in the content; what an acknowledgement confirms. */
+  resourceVersion?: string;
+  /** Never true on the wire: a peer would take the message for a reply. */
+  sync?: boolean;
+  /** Kind of in-process transport; never set on the wire. */
+  type?: string;
+}
+
+/** Where a message comes from and what it is about. */
+export interface Route {
+  /** Producing module: "edgecontroller", "edged", "websocket", "twin", … */
+  source: string;
+  /** Not used by anyone; kept when received. */
+  destination?: string;
+  /** Dispatch key at the receiver: "resource", "meta", "twin", "user", … */
+  group: string;
+  /** Verb: one of {@linkcode Operation}, an HTTP method or a job action. */
+  operation: string;
+  /** Resource path, see `resource.ts`. */
+  resource: string;
+}
+
+/** The operations with a meaning of their own. Upstream: message.go (…Operation constants) */
+export const Operation = {
+  insert: "insert",
+  delete: "delete",
+  query: "query",
+  update: "update",
+  patch: "patch",
+  upload: "upload",
+  response: "response",
+  error: "error",
+  keepalive: "keepalive",
+  connect: "connect",
+} as const;
+
+/** Content of a reply that has nothing to say but success. */
+export const OK_CONTENT = "OK";
+
+/** What {@linkcode newMessage} takes besides the route; ids and time come from outside in pure code. */
+export interface NewMessageOptions {
+  parentMsgId?: string;
+  resourceVersion?: string;
+  /** @default crypto.randomUUID() */
+  msgId?: string;
+  /** Unix milliseconds. @default Date.now() */
+  timestamp?: number;
+}
+
+/** A message with a new id. */
+export function newMessage(route: Route, content: unknown, options: NewMessageOptions = {}): Message {
+  const header: Header = {
+    msgId: options.msgId ?? crypto.randomUUID(),
+    timestamp: options.timestamp ?? Date.now(),
+  };
+  if (options.parentMsgId) header.parentMsgId = options.parentMsgId;
+  if (options.resourceVersion) header.resourceVersion = options.resourceVersion;
+  return { header, route, content };
+}
+
+/**
+ * The reply to a message: its parent is the request, source, group and resource are copied, the operation is `response`.
+ * Upstream: message.go (NewRespByMessage)
+ */
+export function newResponse(request: Message, content: unknown, options: NewMessageOptions = {}): Message {
+  const { source, group, resource } = request.route;
+  return newMessage({ source, group, operation: Operation.response, resource }, content, {
+    ...options,
+    parentMsgId: request.header.msgId,
+  });
+}
+
+/** The refusal of a message: operation `error`, the content is text. It is not an acknowledgement. */
+export function newErrorResponse(request: Message, text: string, source = request.route.source): Message {
+  const { group, resource } = request.route;
+  return newMessage({ source, group, operation: Operation.error, resource }, text, {
+    parentMsgId: request.header.msgId,
+  });
+}
+
+/** Bounds on what is parsed. */
+export interface ParseLimits {
+  /** Longest text, in UTF-16 units. @default 33554432 (32 MiB, upstream's limit on QUIC) */
+  maxChars?: number;
+  /** Deepest nesting of arrays and objects. @default 200 */
+  maxDepth?: number;
+}
+
+export const DEFAULT_MAX_CHARS = 32 * 1024 * 1024;
+export const DEFAULT_MAX_DEPTH = 200;
+
+/**
+ * Reads one message.
+ *
+ * As lenient as upstream's decoder where it is harmless: unknown keys, a missing `header` or `route`, missing strings.
+ * Bytes after the first JSON value are refused, a non-object is refused.
+ * @throws {StatusError} BadRequest, or RequestEntityTooLarge over the limits
+ */
+export function parseMessage(text: string, limits: ParseLimits = {}): Message {
+  return messageFromJson(parseJson(text, limits));
+}
+
+/** Reads JSON text within bounds; integers beyond 2^53 survive as raw JSON and print back unchanged. */
+export function parseJson(text: string, limits: ParseLimits = {}): unknown {
+  const maxChars = limits.maxChars ?? DEFAULT_MAX_CHARS;
+  if (text.length > maxChars) {
+    throw new StatusError(
+      "RequestEntityTooLarge",
+      `Cannot read a message of ${text.length} characters: the limit is ${maxChars}`,
+    );
+  }
+  checkDepth(text, limits.maxDepth ?? DEFAULT_MAX_DEPTH);
+  try {
+    return LONG_INTEGER.test(text) ? JSON.parse(text, keepLongInteger) : JSON.parse(text);
+  } catch (cause) {
+    throw new StatusError("BadRequest", "Cannot read the message: it is not JSON", { cause });
+  }
+}
+
+const LONG_INTEGER = /[\s:,[]-?\d{16,}/;
+
+declare global {
+  interface JSON {
+    rawJSON(text: string): unknown;
+  }
+}
+
+function keepLongInteger(_key: string, value: unknown, context?: { source?: string }): unknown {
+  if (typeof value !== "number" || Number.isSafeInteger(value) || !Number.isInteger(value)) return value;
+  const source = context?.source;
+  return source !== undefined && /^-?\d+$/.test(source) ? JSON.rawJSON(source) : value;
+}
+
+function checkDepth(text: string, maxDepth: number): void {
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (inString) {
+      if (c === 0x5c) i++;
+      else if (c === 0x22) inString = false;
+    } else if (c === 0x22) inString = true;
+    else if (c === 0x7b || c === 0x5b) {
+      if (++depth > maxDepth) {
+        throw new StatusError(
+          "BadRequest",
+          `Cannot read the message: it is nested more than ${maxDepth} deep`,
+        );
+      }
+    } else if (c === 0x7d || c === 0x5d) depth--;
+  }
+}
+
+/** A message out of parsed JSON. @throws {StatusError} BadRequest */
+export function messageFromJson(value: unknown): Message {
+  const top = asObject(value, "message");
+  const h = asObject(top.header ?? {}, "header");
+  const r = asObject(top.route ?? {}, "route");
+  const header: Header = {
+    msgId: asString(h.msg_id, "header.msg_id"),
+    timestamp: asInteger(h.timestamp, "header.timestamp"),
+  };
+  const parent = asString(h.parent_msg_id, "header.parent_msg_id");
+  if (parent !== "") header.parentMsgId = parent;
+  const version = asString(h.resourceversion, "header.resourceversion");
+  if (version !== "") header.resourceVersion = version;
+  if (h.sync === true) header.sync = true;
+  const type = asString(h.type, "header.type");
+  if (type !== "") header.type = type;
+  const route: Route = {
+    source: asString(r.source, "route.source"),
+    group: asString(r.group, "route.group"),
+    operation: asString(r.operation, "route.operation"),
+    resource: asString(r.resource, "route.resource"),
+  };
+  const destination = asString(r.destination, "route.destination");
+  if (destination !== "") route.destination = destination;
+  return { header, route, content: top.content ?? null };
+}
+
+function asObject(value: unknown, what: string): Record<string, unknown> {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>;
+  }
+  throw new StatusError("BadRequest", `Cannot read the message: ${what} is not an object`);
+}
+
+/** The longest string in a header or route: a Kubernetes path is at most a few names of 253. */
+const MAX_FIELD_CHARS = 8192;
+
+function asString(value: unknown, what: string): string {
+  if (value === undefined || value === null) return "";
+  if (typeof value !== "string") {
+    throw new StatusError("BadRequest", `Cannot read the message: ${what} is not a string`);
+  }
+  if (value.length > MAX_FIELD_CHARS) {
+    throw new StatusError("BadRequest", `Cannot read the message: ${what} is longer than ${MAX_FIELD_CHARS}`);
+  }
+  return value;
+}
+
+function asInteger(value: unknown, what: string): number {
+  if (value === undefined || value === null) return 0;
+  if (typeof value === "number" && Number.isSafeInteger(value)) return value;
+  throw new StatusError("BadRequest", `Cannot read the message: ${what} is not an integer`);
+}
+
+/** A message as JSON with upstream's keys in upstream's order; empty optional keys are left out. */
+export function messageToJson(message: Message): Record<string, unknown> {
+  const { header: h, route: r } = message;
+  const header: Record<string, unknown> = { msg_id: h.msgId };
+  if (h.parentMsgId) header.parent_msg_id = h.parentMsgId;
+  header.timestamp = h.timestamp;
+  if (h.resourceVersion) header.resourceversion = h.resourceVersion;
+  if (h.sync) header.sync = true;
+  if (h.type) header.type = h.type;
+  const route: Record<string, unknown> = {};
+  if (r.source) route.source = r.source;
+  if (r.destination) route.destination = r.destination;
+  if (r.group) route.group = r.group;
+  if (r.operation) route.operation = r.operation;
+  if (r.resource) route.resource = r.resource;
+  return { header, route, content: message.content ?? null };
+}
+
+const GO_ESCAPES: Readonly<Record<string, string>> = {
+  "<": "\\u003c",
+  ">": "\\u003e",
+  "&": "\\u0026",
+  "\u2028": "\\u2028",
+  "\u2029": "\\u2029",
+};
+
+/** The text of a message as Go's encoder writes it: `<`, `>` and `&` escaped, one newline at the end. */
+export function printMessage(message: Message): string {
+  return JSON.stringify(messageToJson(message)).replace(/[<>&\u2028\u2029]/g, (c) => GO_ESCAPES[c]!) + "\n";
+}

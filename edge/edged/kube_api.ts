@@ -1,0 +1,41 @@
+import type { TokenRequest } from "../../common/api/authentication_v1.ts";
+import type { Lease } from "../../common/api/coordination_v1.ts";
+import type { ConfigMap, Node, Pod, Secret } from "../../common/api/core_v1.ts";
+
+/**
+ * What edged asks of the Kubernetes API. Reads of ConfigMaps, Secrets and tokens are answered from the edge's own store when
+ * the cloud is away; the rest needs the cloud and rejects with reason ServiceUnavailable without it.
+ * Every method rejects with a StatusError.
+ * Upstream: kubeedge edge/pkg/metamanager/client @ 16cd854
+ */
+export interface KubeApi {
+  createNode(node: Node): Promise<Node>;
+  getNode(name: string): Promise<Node>;
+  /** `patch` is a strategic merge patch of the status. */
+  patchNodeStatus(name: string, patch: Record<string, unknown>): Promise<Node>;
+  /** Labels and annotations. */
+  updateNode(node: Node): Promise<void>;
+  getLease(name: string): Promise<Lease>;
+  createLease(lease: Lease): Promise<Lease>;
+  updateLease(lease: Lease): Promise<Lease>;
+  /** `patch` is a strategic merge patch of the status, with `metadata.uid` as a precondition. */
+  patchPodStatus(namespace: string, name: string, patch: Record<string, unknown>): Promise<Pod>;
+  /** Grace period 0: the containers are gone. NotFound counts as success. */
+  deletePod(namespace: string, name: string, uid: string): Promise<void>;
+  /** All pods of this node that the edge knows. */
+  listPods(): Promise<Pod[]>;
+  getConfigMap(namespace: string, name: string): Promise<ConfigMap>;
+  getSecret(namespace: string, name: string): Promise<Secret>;
+  createToken(namespace: string, serviceAccount: string, request: TokenRequest): Promise<TokenRequest>;
+}
+
+/** What edged is told from outside. */
+export type EdgedEvent =
+  /** A pod was added or changed. */
+  | { type: "pod"; pod: Pod }
+  /** A pod is gone from the API; its containers must go too. Only identity is certain to be filled. */
+  | { type: "pod-removed"; namespace: string; name: string; uid?: string }
+  /** A ConfigMap or Secret changed: volumes that show it are to be written again. */
+  | { type: "configmap" | "secret"; namespace: string; name: string }
+  /** The link to the cloud came up or went down. */
+  | { type: "connection"; connected: boolean };
