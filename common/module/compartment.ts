@@ -1,7 +1,7 @@
 import type { MetricFamily } from "../metrics/mod.ts";
 import { MetricsRegistry } from "../metrics/mod.ts";
 import { createLogger, type Logger, type LoggerOptions } from "./logger.ts";
-import { connectPort, type Mailbox, type Send } from "./mailbox.ts";
+import { connectPort, type Mailbox, type PortOptions, type Send } from "./mailbox.ts";
 import { defineModule, type Module, runAll } from "./module.ts";
 import { errorText } from "../errors/mod.ts";
 
@@ -28,7 +28,7 @@ export interface CompartmentContext<Init> {
    * Joins the port of a neighbour to a mailbox of this compartment.
    * @throws {TypeError} when the root gave no port of that name
    */
-  connect<Out, In>(port: string, inbox: Mailbox<In>): Send<Out>;
+  connect<Out, In>(port: string, inbox: Mailbox<In>, options?: PortOptions<Out, In>): Send<Out>;
 }
 
 type ToWorker<Init> =
@@ -163,10 +163,10 @@ export function runCompartment<Init>(
       init: order.init,
       log: createLogger(order.name, order.log ?? {}),
       metrics,
-      connect: (name, inbox) => {
+      connect: (name, inbox, options) => {
         const port = order.ports[name];
         if (port === undefined) throw new TypeError(`Compartment ${order.name} has no port ${name}`);
-        return connectPort(port, inbox);
+        return connectPort(port, inbox, options);
       },
     });
     const all = Promise.all(modules.map((module) => module.ready)).then(() => post({ kind: "ready" }));

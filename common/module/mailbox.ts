@@ -95,32 +95,40 @@ function wait(signal: AbortSignal | undefined, register: (wake: () => void) => v
 }
 
 /** Frames on a MessagePort between two compartments. */
-type PortFrame<T> = { item: T } | { taken: number };
+type PortFrame = { item: unknown } | { taken: number };
 
-/**
- * Joins a MessagePort to a mailbox: what the other side sends goes into `inbox`, and the result sends to the other side.
- * The sender may be `window` items ahead of the reader, no more, so that a slow compartment slows its peers and not the heap.
- */
-export function connectPort<Out, In>(port: MessagePort, inbox: Mailbox<In>, window = 64): Send<Out> {
+/** How items cross a port, and how many may be under way. */
+export interface PortOptions<Out, In> {
+  /** How many items the sender may be ahead of the reader, so that a slow compartment slows its peers and not the heap. @default 64 */
+  window?: number;
+  /** What is posted for an item. @default the item, as structured clone copies it */
+  encode?: (item: Out) => unknown;
+  /** The item in what was posted. @default as it came */
+  decode?: (posted: unknown) => In;
+}
+
+/** Joins a MessagePort to a mailbox: what the other side sends goes into `inbox`, the result sends to the other side. */
+export function connectPort<Out, In>(
+  port: MessagePort,
+  inbox: Mailbox<In>,
+  { window = 64, encode = (item) => item, decode = (posted) => posted as In }: PortOptions<Out, In> = {},
+): Send<Out> {
   let ahead = 0;
   const waiting: Array<() => void> = [];
-  port.onmessage = (event: MessageEvent<PortFrame<In>>) => {
-    const frame = event.data;
-    if ("taken" in frame) {
-      ahead -= frame.taken;
-      for (const wake of waiting.splice(0, frame.taken)) wake();
+  const post = (frame: PortFrame) => port.postMessage(frame);
+  port.onmessage = ({ data }: MessageEvent<PortFrame>) => {
+    if ("taken" in data) {
+      ahead -= data.taken;
+      waiting.shift()?.();
       return;
     }
-    inbox.send(frame.item).then(
-      () => port.postMessage({ taken: 1 } satisfies PortFrame<Out>),
-      (error) => {
-        if (!(error instanceof MailboxClosedError)) throw error;
-      },
-    );
+    inbox.send(decode(data.item)).then(() => post({ taken: 1 }), (error) => {
+      if (!(error instanceof MailboxClosedError)) throw error;
+    });
   };
   return async (item, { signal } = {}) => {
     while (ahead >= window) await wait(signal, (wake) => waiting.push(wake));
     ahead++;
-    port.postMessage({ item } satisfies PortFrame<Out>);
+    post({ item: encode(item) });
   };
 }

@@ -6,7 +6,7 @@
 export { aborted, defineModule, runAll } from "./module.ts";
 export type { Module, ModuleContext } from "./module.ts";
 export { connectPort, Mailbox, MailboxClosedError } from "./mailbox.ts";
-export type { Inbox, Send } from "./mailbox.ts";
+export type { Inbox, PortOptions, Send } from "./mailbox.ts";
 export { systemClock } from "./clock.ts";
 export type { Clock } from "./clock.ts";
 export { backoffMs } from "./backoff.ts";
@@ -14,4 +14,4 @@ export type { BackoffOptions } from "./backoff.ts";
 export { createLogger, printJson, printText, silentLogger } from "./logger.ts";
 export type { LogFields, Logger, LoggerOptions, LogLevel, LogRecord } from "./logger.ts";
 export { compartment, runCompartment } from "./compartment.ts";
-export type { CompartmentContext, CompartmentSpec } from "./compartment.ts";
+export type { Compartment, CompartmentContext, CompartmentSpec } from "./compartment.ts";
