@@ -1,0 +1,48 @@
+/**
+ * A thin Kubernetes client on native fetch, informers that keep a copy of a resource, and work queues for reconcilers.
+ * Upstream: k8s.io/client-go rest, tools/cache, util/workqueue, tools/clientcmd @ v0.32
+ * @module
+ */
+export type {
+  Informer,
+  InformerEvent,
+  KubeClient,
+  KubeList,
+  KubeReader,
+  KubeWriter,
+  Lister,
+  ObjectRef,
+  PatchType,
+  RequestOptions,
+  ResourceType,
+  Selection,
+  WatchEvent,
+  WatchOptions,
+  WriteOptions,
+} from "./types.ts";
+export {
+  matchesFields,
+  matchesLabels,
+  parseFieldSelector,
+  parseLabelSelector,
+  printLabelSelector,
+  requirementsOf,
+} from "./selectors.ts";
+export type { FieldRequirement, LabelRequirement, LabelSet } from "./selectors.ts";
+export {
+  CONFIG_MAPS,
+  DAEMON_SETS,
+  DEPLOYMENTS,
+  EVENTS,
+  LEASES,
+  NAMESPACES,
+  NODES,
+  PERSISTENT_VOLUME_CLAIMS,
+  PERSISTENT_VOLUMES,
+  PODS,
+  REPLICA_SETS,
+  SECRETS,
+  SERVICE_ACCOUNTS,
+  SERVICES,
+  STATEFUL_SETS,
+} from "./resources.ts";
