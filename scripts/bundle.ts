@@ -1,0 +1,69 @@
+/** Which files make up each program, and how they become plain JavaScript. */
+
+export interface Program {
+  name: "cloudcore" | "edgecore" | "keadm";
+  /** Path of the entry below the root. */
+  main: string;
+  /** Programs of its compartments. */
+  workers: string[];
+}
+
+export const PROGRAMS: readonly Program[] = [
+  {
+    name: "cloudcore",
+    main: "cloud/main.ts",
+    workers: [
+      "cloud/compartments/controlplane.ts",
+      "cloud/compartments/controllers.ts",
+      "cloud/compartments/hub.ts",
+    ],
+  },
+  {
+    name: "edgecore",
+    main: "edge/main.ts",
+    workers: ["edge/compartments/link.ts", "edge/compartments/store.ts", "edge/compartments/runtime.ts"],
+  },
+  { name: "keadm", main: "keadm/main.ts", workers: [] },
+];
+
+export type Packaging = "compile" | "self-extract";
+
+/**
+ * Bundles a program and its workers, each into one file with everything it imports, keeping their paths.
+ * @returns the directory that holds them
+ */
+export async function bundleProgram(
+  root: string,
+  program: Program,
+  packaging: Packaging,
+  work: string,
+): Promise<string> {
+  const out = `${work}/${program.name}-${packaging}`;
+  await Deno.mkdir(out, { recursive: true });
+  for (const entry of [program.main, ...program.workers]) {
+    const target = `${out}/${entry.replace(/\.ts$/, ".js")}`;
+    await Deno.mkdir(target.slice(0, target.lastIndexOf("/")), { recursive: true });
+    const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        "bundle",
+        "--quiet",
+        "--platform",
+        "deno",
+        "--minify",
+        "--keep-names",
+        "--output",
+        target,
+        entry,
+      ],
+      cwd: root,
+      stdout: "null",
+      stderr: "piped",
+    }).output();
+    if (!success) throw new Error(`Cannot bundle ${entry}: ${new TextDecoder().decode(stderr).trim()}`);
+  }
+  await Deno.writeTextFile(
+    `${out}/packaging.json`,
+    JSON.stringify({ packaging, deno: Deno.version.deno }) + "\n",
+  );
+  return out;
+}

@@ -1,0 +1,201 @@
+/**
+ * One executable file out of a runtime and a program: a POSIX launcher in front of two gzipped tar archives.
+ *
+ *   launcher text │ program.tar.gz │ runtime.tar.gz
+ *
+ * On first start it unpacks both into an owner-only cache directory named after their content (checked against the SHA-256 in
+ * the launcher, moved into place in one rename) and then replaces itself by the runtime, so that pid, signals and exit code are
+ * the program's own. Programs of one release share the unpacked runtime, on disk and in memory.
+ */
+import { createHash } from "node:crypto";
+import type { Program } from "./bundle.ts";
+import type { Arch } from "./runtime.ts";
+
+export interface SelfExtractOptions {
+  program: Program;
+  arch: Arch;
+  /** Directory with the bundled program. */
+  staged: string;
+  /** The runtime's executable. */
+  runtime: string;
+  /** Flags of `deno run`. */
+  permissions: string[];
+  /** Directory for what is in between; archives of runtimes are kept there for the next program. */
+  work: string;
+  out: string;
+}
+
+/** `uname -m` of each architecture. */
+const MACHINES: Readonly<Record<Arch, string>> = { amd64: "x86_64", arm64: "aarch64" };
+
+interface Section {
+  path: string;
+  bytes: number;
+  sha256: string;
+}
+
+/** Writes the executable. */
+export async function packSelfExtracting(options: SelfExtractOptions): Promise<void> {
+  const { program, arch, staged, work, out } = options;
+  const runtime = await archive(`${work}/runtime-${arch}.tar.gz`, async (directory) => {
+    await Deno.copyFile(options.runtime, `${directory}/deno`);
+    await Deno.chmod(`${directory}/deno`, 0o755);
+  });
+  const bundle = await archive(`${work}/${program.name}.tar.gz`, (directory) => copyTree(staged, directory));
+  const text = launcherText({
+    name: program.name,
+    main: program.main.replace(/\.ts$/, ".js"),
+    arch,
+    permissions: options.permissions,
+    bundle,
+    runtime,
+  });
+  const partial = `${out}.partial`;
+  {
+    using file = await Deno.open(partial, { write: true, create: true, truncate: true, mode: 0o755 });
+    await writeAll(file, new TextEncoder().encode(text));
+    for (const section of [bundle, runtime]) {
+      using source = await Deno.open(section.path);
+      const buffer = new Uint8Array(1 << 20);
+      for (let n = await source.read(buffer); n !== null; n = await source.read(buffer)) {
+        await writeAll(file, buffer.subarray(0, n));
+      }
+    }
+  }
+  await Deno.chmod(partial, 0o755);
+  await Deno.rename(partial, out);
+}
+
+async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));
+}
+
+/** A gzipped tar with fixed owners and times, so that the same content gives the same bytes; made once per path. */
+async function archive(path: string, fill: (directory: string) => Promise<void>): Promise<Section> {
+  const known = await Deno.stat(path).then(() => true, (error) => {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  });
+  if (!known) {
+    const directory = `${path}.d`;
+    await Deno.mkdir(directory, { recursive: true });
+    await fill(directory);
+    const { success, stderr } = await new Deno.Command("tar", {
+      args: [
+        "--create",
+        "--use-compress-program=gzip -9 -n",
+        "--sort=name",
+        "--owner=0",
+        "--group=0",
+        "--numeric-owner",
+        "--mtime=@0",
+        `--file=${path}`,
+        `--directory=${directory}`,
+        ".",
+      ],
+      stderr: "piped",
+    }).output();
+    if (!success) throw new Error(`Cannot archive ${path}: ${new TextDecoder().decode(stderr).trim()}`);
+    await Deno.remove(directory, { recursive: true });
+  }
+  const hash = createHash("sha256");
+  let bytes = 0;
+  using file = await Deno.open(path);
+  for await (const chunk of file.readable) {
+    hash.update(chunk);
+    bytes += chunk.length;
+  }
+  return { path, bytes, sha256: hash.digest("hex") };
+}
+
+async function copyTree(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to, { recursive: true });
+  for await (const entry of Deno.readDir(from)) {
+    if (entry.isDirectory) await copyTree(`${from}/${entry.name}`, `${to}/${entry.name}`);
+    else await Deno.copyFile(`${from}/${entry.name}`, `${to}/${entry.name}`);
+  }
+}
+
+interface LauncherValues {
+  name: string;
+  main: string;
+  arch: Arch;
+  permissions: string[];
+  bundle: Section;
+  runtime: Section;
+}
+
+/** Young generation and optimiser kept small: an edge program is idle most of the time. */
+const V8_FLAGS = "--max-semi-space-size=4,--optimize-for-size";
+
+/** The launcher's text; its own length is part of it, which is why it is computed twice. */
+export function launcherText(values: LauncherValues): string {
+  let size = 0;
+  for (;;) {
+    const text = renderLauncher(values, size);
+    const bytes = new TextEncoder().encode(text).length;
+    if (bytes === size) return text;
+    size = bytes;
+  }
+}
+
+function quote(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+function renderLauncher(
+  { name, main, arch, permissions, bundle, runtime }: LauncherValues,
+  size: number,
+): string {
+  return `#!/bin/sh
+# ${name} of KubeEdge on Deno for linux/${arch}: this launcher, then the program and its runtime.
+# KUBEEDGE_CACHE_DIR: where they are unpacked, once (default /var/cache/kubeedge, or ~/.cache/kubeedge when not root).
+# KUBEEDGE_RUNTIME_WRAPPER: a command to start the runtime with, such as an emulator of another machine.
+set -eu
+umask 077
+fail() { echo "${name}: $1" >&2; exit 1; }
+machine=$(uname -m)
+if [ "$machine" != ${MACHINES[arch]} ] && [ -z "\${KUBEEDGE_RUNTIME_WRAPPER:-}" ]; then
+  fail "this file is for ${arch} (${
+    MACHINES[arch]
+  }), this machine is $machine: take the file for its architecture"
+fi
+uid=$(id -u)
+if [ -n "\${KUBEEDGE_CACHE_DIR:-}" ]; then cache=$KUBEEDGE_CACHE_DIR
+elif [ "$uid" = 0 ]; then cache=/var/cache/kubeedge
+elif [ -n "\${XDG_CACHE_HOME:-}" ]; then cache=$XDG_CACHE_HOME/kubeedge
+elif [ -n "\${HOME:-}" ]; then cache=$HOME/.cache/kubeedge
+else fail "there is no home directory to unpack into: set KUBEEDGE_CACHE_DIR"; fi
+case $cache in /*) ;; *) cache=$PWD/$cache ;; esac
+mkdir -p "$cache" 2>/dev/null || fail "cannot make $cache: set KUBEEDGE_CACHE_DIR to a directory of yours with 150 MB free"
+[ "$(stat -c %u "$cache")" = "$uid" ] || fail "$cache belongs to another user: set KUBEEDGE_CACHE_DIR to a directory of yours"
+chmod 700 "$cache"
+# unpack <directory> <offset> <bytes> <sha256>
+unpack() {
+  [ -d "$cache/$1" ] && return 0
+  part=$cache/.$1.$$
+  trap 'rm -rf "$part"' EXIT
+  mkdir "$part" || fail "cannot write to $cache: free 150 MB or set KUBEEDGE_CACHE_DIR"
+  tail -c "+$2" "$0" | head -c "$3" > "$part/archive" || fail "cannot unpack into $cache: free 150 MB or set KUBEEDGE_CACHE_DIR"
+  sum=$(sha256sum < "$part/archive")
+  [ "\${sum%% *}" = "$4" ] || fail "this file is damaged: get it again"
+  mkdir "$part/content"
+  gzip -dc "$part/archive" | tar -xf - -C "$part/content" || fail "cannot unpack into $cache: free 150 MB or set KUBEEDGE_CACHE_DIR"
+  # Another start may have been faster: its directory has the same content.
+  mv -T "$part/content" "$cache/$1" 2>/dev/null || [ -d "$cache/$1" ] || fail "cannot write $cache/$1"
+  rm -rf "$part"
+  trap - EXIT
+}
+unpack ${name}-${bundle.sha256.slice(0, 16)} ${size + 1} ${bundle.bytes} ${bundle.sha256}
+unpack runtime-${runtime.sha256.slice(0, 16)} ${size + bundle.bytes + 1} ${runtime.bytes} ${runtime.sha256}
+umask 022
+export DENO_DIR="$cache/deno" DENO_NO_UPDATE_CHECK=1 NO_COLOR=1
+exec \${KUBEEDGE_RUNTIME_WRAPPER:-} "$cache/runtime-${
+    runtime.sha256.slice(0, 16)
+  }/deno" run --quiet --no-config --no-lock --no-remote \\
+  --unstable-worker-options --v8-flags=${V8_FLAGS} \\
+  ${permissions.map(quote).join(" ")} \\
+  "$cache/${name}-${bundle.sha256.slice(0, 16)}/${main}" "$@"
+exit 127
+`;
+}
