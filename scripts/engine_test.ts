@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { type EngineFacts, parseOsIds, planEngine } from "./engine.ts";
+
+const BARE: EngineFacts = {
+  answer: { error: "Cannot connect to the Docker daemon" },
+  root: true,
+  osIds: ["debian"],
+  installed: false,
+  systemd: false,
+};
+
+Deno.test("planEngine() goes the shortest way to an engine that answers", async (t) => {
+  const rows: Array<[string, Partial<EngineFacts>, string[]]> = [
+    ["one answers", { answer: { version: "28.2" } }, []],
+    ["bare Debian as root", {}, ["install", "start dockerd"]],
+    ["Ubuntu with systemd", { osIds: ["ubuntu", "debian"], systemd: true }, ["install", "start systemctl"]],
+    ["installed, not running", { installed: true }, ["start dockerd"]],
+    ["installed on another system", { installed: true, osIds: ["fedora"] }, ["start dockerd"]],
+    ["not root", { root: false }, ["give-up"]],
+    ["another system", { osIds: ["alpine"] }, ["give-up"]],
+    ["no permission", { answer: { error: "permission denied while trying" } }, ["give-up"]],
+  ];
+  for (const [name, change, expected] of rows) {
+    await t.step(name, () => {
+      const steps = planEngine({ ...BARE, ...change });
+      assert.deepEqual(steps.map((s) => s.step === "start" ? `start ${s.with}` : s.step), expected);
+    });
+  }
+});
+
+Deno.test("planEngine() says what to install", () => {
+  const [step] = planEngine({ ...BARE, root: false });
+  assert.ok(
+    step?.step === "give-up" && step.advice.includes("apt-get install -y docker.io containerd iptables"),
+  );
+});
+
+Deno.test("parseOsIds() reads quoted and bare values", () => {
+  assert.deepEqual(parseOsIds('NAME="x"\nID=ubuntu\nID_LIKE="debian other"\nVERSION_ID=1\n'), [
+    "ubuntu",
+    "debian",
+    "other",
+  ]);
+});
