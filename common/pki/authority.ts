@@ -1,0 +1,235 @@
+import { StatusError } from "../errors/mod.ts";
+import {
+  AuthorityKeyIdentifierExtension,
+  BasicConstraintsExtension,
+  ExtendedKeyUsageExtension,
+  type Extension,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  SubjectAlternativeNameExtension,
+  SubjectKeyIdentifierExtension,
+  type X509Certificate,
+  X509CertificateGenerator,
+} from "./_x509.ts";
+import { ExtendedKeyUsage, isIpAddress, readCertificate } from "./certificate.ts";
+import { exactName, verifyRequest } from "./csr.ts";
+import type { Der } from "./der.ts";
+import { exportSec1, generateKeys, importSigningKey, type SigningKey } from "./ec_key.ts";
+
+/** A certificate and its private key. */
+export interface KeyPair {
+  certificate: Der;
+  /** SEC1 when made here; files and secrets may hold PKCS#8. */
+  key: Der;
+}
+
+const DAY_MS = 86_400_000;
+/** Validity of the CA and of serving certificates. Upstream: kubeedge pkg/security/certs @ 16cd854 */
+const LONG_VALIDITY_DAYS = 100 * 364;
+const KEY_USAGES = KeyUsageFlags.keyEncipherment | KeyUsageFlags.digitalSignature;
+const ORGANIZATION = "KubeEdge";
+
+/** Times in certificates have whole seconds; fractions would not be DER. */
+function validity(now: number, days: number): { notBefore: Date; notAfter: Date } {
+  const start = Math.floor(now / 1000) * 1000;
+  return { notBefore: new Date(start), notAfter: new Date(start + days * DAY_MS) };
+}
+
+/** 62 random bits with the highest of them set: positive, never zero, always 8 bytes. */
+function randomSerial(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(8));
+  bytes[0] = (bytes[0]! & 0x3f) | 0x40;
+  return bytes.toHex();
+}
+
+/**
+ * A new certificate authority: P-256, CN `KubeEdge`, serial 1024, valid for 100 × 364 days.
+ * @param now Unix milliseconds
+ */
+export async function createAuthority(now: number): Promise<KeyPair> {
+  const keys = await generateKeys();
+  const name = exactName([["CN", ORGANIZATION]]);
+  const certificate = await X509CertificateGenerator.create({
+    serialNumber: "0400",
+    subject: name,
+    issuer: name,
+    ...validity(now, LONG_VALIDITY_DAYS),
+    publicKey: keys.publicKey,
+    signingKey: keys.privateKey,
+    signingAlgorithm: { name: "ECDSA", hash: "SHA-256" },
+    extensions: [
+      new KeyUsagesExtension(KEY_USAGES | KeyUsageFlags.keyCertSign, true),
+      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
+      new BasicConstraintsExtension(true, undefined, true),
+      await SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+  return { certificate: new Uint8Array(certificate.rawData), key: await exportSec1(keys.privateKey) };
+}
+
+/** A certificate authority that can sign. */
+export interface Authority extends KeyPair {
+  readonly parsed: X509Certificate;
+  readonly signingKey: SigningKey;
+}
+
+/**
+ * Loads an authority and checks that key and certificate belong together.
+ * @throws {StatusError} BadRequest, naming what does not fit
+ */
+export async function loadAuthority({ certificate, key }: KeyPair): Promise<Authority> {
+  const parsed = readCertificate(certificate);
+  const signingKey = await importSigningKey(key);
+  const probe = crypto.getRandomValues(new Uint8Array(32));
+  const algorithm = { name: "ECDSA", hash: "SHA-256" };
+  const signature = await crypto.subtle.sign(algorithm, signingKey.key, probe);
+  const publicKey = await importPublicKey(parsed, signingKey);
+  if (publicKey === undefined || !await crypto.subtle.verify(algorithm, publicKey, signature, probe)) {
+    throw new StatusError(
+      "BadRequest",
+      "Cannot use the CA: its private key does not belong to its certificate",
+    );
+  }
+  return { certificate, key, parsed, signingKey };
+}
+
+async function importPublicKey(
+  certificate: X509Certificate,
+  { curve }: SigningKey,
+): Promise<CryptoKey | undefined> {
+  try {
+    const algorithm = { name: "ECDSA", namedCurve: curve };
+    return await crypto.subtle.importKey("spki", certificate.publicKey.rawData, algorithm, false, ["verify"]);
+  } catch (error) {
+    // A key of another kind or curve is simply not the one.
+    if (error instanceof Error) return undefined;
+    throw error;
+  }
+}
+
+/** For whom a serving certificate is. */
+export interface ServingOptions {
+  /** Empty names are left out. */
+  dnsNames: readonly string[];
+  /** IP addresses; a name found here becomes a DNS name. */
+  addresses: readonly string[];
+  /** Unix milliseconds. */
+  now: number;
+}
+
+/** A serving certificate with a fresh P-256 key for every name and address. */
+export async function issueServingCertificate(
+  authority: Authority,
+  options: ServingOptions,
+): Promise<KeyPair> {
+  const keys = await generateKeys();
+  const all = [...options.dnsNames, ...options.addresses].filter((name) => name !== "");
+  const names = all.map((value) => ({ type: isIpAddress(value) ? "ip" as const : "dns" as const, value }));
+  const extensions: Extension[] = [
+    new KeyUsagesExtension(KEY_USAGES, true),
+    new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
+    ...authorityKeyIdentifier(authority),
+  ];
+  if (names.length > 0) extensions.push(new SubjectAlternativeNameExtension(names));
+  const certificate = await sign(authority, {
+    subject: exactName([["O", ORGANIZATION], ["CN", ORGANIZATION]]),
+    ...validity(options.now, LONG_VALIDITY_DAYS),
+    publicKey: keys.publicKey,
+    extensions,
+  });
+  return { certificate, key: await exportSec1(keys.privateKey) };
+}
+
+/** How a node's certificate is made. */
+export interface NodeCertificateOptions {
+  /** Days. */
+  validityDays: number;
+  /** Numbers of Go's x509.ExtKeyUsage. @default [2], clientAuth */
+  extKeyUsages?: readonly number[];
+  /** Unix milliseconds. */
+  now: number;
+}
+
+/** Go's x509.ExtKeyUsage numbers. Upstream: Go crypto/x509 x509.go */
+const GO_EXT_KEY_USAGES: readonly string[] = [
+  ExtendedKeyUsage.any,
+  ExtendedKeyUsage.serverAuth,
+  ExtendedKeyUsage.clientAuth,
+  "1.3.6.1.5.5.7.3.3",
+  "1.3.6.1.5.5.7.3.4",
+  "1.3.6.1.5.5.7.3.5",
+  "1.3.6.1.5.5.7.3.6",
+  "1.3.6.1.5.5.7.3.7",
+  "1.3.6.1.5.5.7.3.8",
+  "1.3.6.1.5.5.7.3.9",
+];
+
+/**
+ * Signs a node's request: common name, organizations and alternative names come from it, everything else of it is dropped.
+ * @throws {StatusError} BadRequest for a request that is malformed, not signed with its key, or has no common name
+ */
+export async function signNodeRequest(
+  authority: Authority,
+  csr: Der,
+  options: NodeCertificateOptions,
+): Promise<Der> {
+  const { subject, request } = await verifyRequest(csr);
+  if (subject.commonName === "") {
+    throw new StatusError("BadRequest", "Cannot sign the certificate request: must specify a CommonName");
+  }
+  const usages = (options.extKeyUsages ?? [2]).map((n) => GO_EXT_KEY_USAGES[n]);
+  if (usages.length === 0) {
+    throw new StatusError(
+      "BadRequest",
+      "Cannot sign the certificate request: must specify at least one ExtKeyUsage",
+    );
+  }
+  const known = usages.filter((usage) => usage !== undefined);
+  if (known.length < usages.length) {
+    throw new StatusError("BadRequest", "Cannot sign the certificate request: an ExtKeyUsage is unknown");
+  }
+  const extensions: Extension[] = [
+    new KeyUsagesExtension(KEY_USAGES, true),
+    new ExtendedKeyUsageExtension(known),
+    ...authorityKeyIdentifier(authority),
+  ];
+  const names = request.extensions.find((e) => e instanceof SubjectAlternativeNameExtension);
+  if (names !== undefined) extensions.push(new SubjectAlternativeNameExtension(names.names.toJSON()));
+  return sign(authority, {
+    subject: exactName([
+      ...subject.organizations.map((o) => ["O", o] as const),
+      ["CN", subject.commonName],
+    ]),
+    ...validity(options.now, options.validityDays),
+    publicKey: request.publicKey,
+    extensions,
+  });
+}
+
+type Unsigned = Pick<
+  Parameters<typeof X509CertificateGenerator.create>[0],
+  "subject" | "notBefore" | "notAfter" | "publicKey" | "extensions"
+>;
+
+async function sign(authority: Authority, unsigned: Unsigned): Promise<Der> {
+  const certificate = await X509CertificateGenerator.create({
+    ...unsigned,
+    serialNumber: randomSerial(),
+    // The library's own Name object keeps the issuer's bytes as they are, on which chaining depends.
+    issuer: authority.parsed.subjectName,
+    signingKey: authority.signingKey.key,
+    signingAlgorithm: { name: "ECDSA", hash: "SHA-256" },
+  });
+  return new Uint8Array(certificate.rawData);
+}
+
+/** Nothing for a CA, brought by a user, that has no identifier of its own. */
+function authorityKeyIdentifier({ parsed }: Authority): Extension[] {
+  const ski = parsed.getExtension(SubjectKeyIdentifierExtension);
+  return ski === null ? [] : [new AuthorityKeyIdentifierExtension(ski.keyId)];
+}
+
+/** Lower-case hexadecimal SHA-256 of a CA certificate: what a join token carries in front. */
+export async function caHash(certificate: Der): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", certificate)).toHex();
+}
