@@ -7,6 +7,8 @@ export { aborted, defineModule, runAll } from "./module.ts";
 export type { Module, ModuleContext } from "./module.ts";
 export { connectPort, Mailbox, MailboxClosedError } from "./mailbox.ts";
 export type { Inbox, PortOptions, Send } from "./mailbox.ts";
+export { itemsUntil } from "./items.ts";
+export { throttle } from "./throttle.ts";
 export { systemClock } from "./clock.ts";
 export type { Clock } from "./clock.ts";
 export { backoffMs } from "./backoff.ts";
