@@ -6,14 +6,18 @@ import type { Inbox } from "./mailbox.ts";
  */
 export async function* itemsUntil<T>(inbox: Inbox<T>, signal: AbortSignal): AsyncGenerator<T, void, void> {
   if (signal.aborted) return;
-  const { promise: stopped, resolve } = Promise.withResolvers<undefined>();
-  const stop = () => resolve(undefined);
+  // Not Promise.race with one promise for the abort: that would keep a reaction for every item ever read.
+  let wake: () => void = () => {};
+  const stop = () => wake();
   signal.addEventListener("abort", stop, { once: true });
   try {
     const items = inbox[Symbol.asyncIterator]();
-    for (;;) {
-      const next = await Promise.race([items.next(), stopped]);
-      if (next === undefined || next.done || signal.aborted) return;
+    while (!signal.aborted) {
+      const next = await new Promise<IteratorResult<T> | undefined>((resolve, reject) => {
+        wake = () => resolve(undefined);
+        items.next().then(resolve, reject);
+      });
+      if (next === undefined || next.done) return;
       yield next.value;
     }
   } finally {
