@@ -1,6 +1,8 @@
 import type { TokenRequest } from "../../common/api/authentication_v1.ts";
 import type { Lease } from "../../common/api/coordination_v1.ts";
-import type { ConfigMap, Node, Pod, Secret } from "../../common/api/core_v1.ts";
+import type { ConfigMap, Node, Secret } from "../../common/api/core_v1.ts";
+import type { Pod } from "../../common/api/core_v1.ts";
+import type { CheckedPod, PodIdentity } from "./parse_pod.ts";
 
 /**
  * What edged asks of the Kubernetes API. Reads of ConfigMaps, Secrets and tokens are answered from the edge's own store when
@@ -22,19 +24,27 @@ export interface KubeApi {
   patchPodStatus(namespace: string, name: string, patch: Record<string, unknown>): Promise<Pod>;
   /** Grace period 0: the containers are gone. NotFound counts as success. */
   deletePod(namespace: string, name: string, uid: string): Promise<void>;
-  /** All pods of this node that the edge knows. */
-  listPods(): Promise<Pod[]>;
+  /** All pods of this node that the edge knows, as the events that adding them would be. */
+  listPods(): Promise<PodEvent[]>;
   getConfigMap(namespace: string, name: string): Promise<ConfigMap>;
   getSecret(namespace: string, name: string): Promise<Secret>;
   createToken(namespace: string, serviceAccount: string, request: TokenRequest): Promise<TokenRequest>;
 }
 
+/** A pod is there, or changed. */
+export type PodEvent =
+  | { type: "pod"; pod: CheckedPod }
+  /** It cannot be run as it is written; nothing of it but its identity is to be used. */
+  | { type: "pod-invalid"; identity: PodIdentity; message: string };
+
 /** What edged is told from outside. */
 export type EdgedEvent =
-  /** A pod was added or changed. */
-  | { type: "pod"; pod: Pod }
-  /** A pod is gone from the API; its containers must go too. Only identity is certain to be filled. */
-  | { type: "pod-removed"; namespace: string; name: string; uid?: string }
+  | PodEvent
+  /**
+   * A pod is gone from the API; its containers must go too. Only the name is certain to be filled. `graceSeconds` is what
+   * the deletion asked for; without it the pod's own grace period holds.
+   */
+  | { type: "pod-removed"; namespace: string; name: string; uid?: string; graceSeconds?: number }
   /** A ConfigMap or Secret changed: volumes that show it are to be written again. */
   | { type: "configmap" | "secret"; namespace: string; name: string }
   /** The link to the cloud came up or went down. */
