@@ -46,3 +46,22 @@ export {
   SERVICES,
   STATEFUL_SETS,
 } from "./resources.ts";
+export { createKubeClient } from "./client.ts";
+export type { KubeClientOptions } from "./client.ts";
+export type { Fetch, KubeClientConfig } from "./connection.ts";
+export type { RateLimit } from "./rate_limit.ts";
+export { KubeConfigError } from "./kubeconfig.ts";
+export { loadKubeConfig } from "./load_kubeconfig.ts";
+export type { LoadedKubeConfig, LoadKubeConfigOptions } from "./load_kubeconfig.ts";
+export { informer, informerMetrics } from "./informer.ts";
+export type { InformerMetrics, InformerOptions } from "./informer.ts";
+export { runWorkers, workQueue, workQueueMetrics } from "./work_queue.ts";
+export type {
+  Reconcile,
+  ReconcileResult,
+  RunWorkersOptions,
+  WorkQueue,
+  WorkQueueMetrics,
+  WorkQueueOptions,
+} from "./work_queue.ts";
+export { equalJson, jsonPatch, mergePatch } from "./patches.ts";

@@ -1,0 +1,320 @@
+import { errorText, StatusError, statusErrorFrom } from "../errors/mod.ts";
+import type { Clock, Logger } from "../module/mod.ts";
+import { concat } from "./lines.ts";
+import { type Bucket, type RateLimit, takeToken } from "./rate_limit.ts";
+
+/** How to reach one API server as one user. */
+export interface KubeClientConfig {
+  /** `https://host:port`, possibly with a path in front of `/api`. */
+  server: string;
+  /** Certificates that may sign the server's, PEM. @default the runtime's own */
+  ca?: string;
+  /** Client certificate chain, PEM; goes with `key`. */
+  cert?: string;
+  /** Private key of the client certificate, PEM. */
+  key?: string;
+  /** Bearer token that does not change. */
+  token?: string;
+  /** File with a bearer token that is replaced from time to time; read again every minute and after a 401. */
+  tokenFile?: string;
+  /** Proxy to go through. */
+  proxyUrl?: string;
+  /** Longest wait for an answer, milliseconds; does not end watches. @default 30000 */
+  timeoutMs?: number;
+  /** A watch that brings nothing for so long, not even a bookmark, is given up, milliseconds. @default 150000 */
+  watchSilenceMs?: number;
+  /** Largest answer to one request, bytes. @default 64 MiB */
+  limitBytes?: number;
+  /** Largest event of a watch, bytes. @default 8 MiB */
+  eventLimitBytes?: number;
+  /** Objects per page of a list. @default 500 */
+  pageSize?: number;
+  /** @default unlimited */
+  rateLimit?: RateLimit;
+  /** @default "kubeedge-deno" */
+  userAgent?: string;
+}
+
+/** The part of the global fetch that is used. */
+export type Fetch = (url: string, init: RequestInit & { client?: Deno.HttpClient }) => Promise<Response>;
+
+/** What a connection is made of. */
+export interface ConnectionOptions {
+  clock: Clock;
+  log: Logger;
+  fetch: Fetch;
+  readTextFile: (path: string) => Promise<string>;
+}
+
+/** One request to the API server. */
+export interface ApiRequest {
+  method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  /** Path and query. */
+  path: string;
+  contentType?: string;
+  body?: string;
+  signal?: AbortSignal;
+}
+
+/** Upstream: k8s.io/client-go rest/request.go (maxRetries) @ v0.32 */
+const MAX_RETRIES = 10;
+/** A server that asks for more patience than this is answered with an error at once. */
+const MAX_RETRY_AFTER_S = 30;
+const TOKEN_FILE_MS = 60_000;
+const ERROR_LIMIT_BYTES = 1 << 20;
+
+/** Sends requests: TLS, credentials, rate limit, time limits, retries the server asks for, and errors as StatusError. */
+export class Connection implements AsyncDisposable {
+  readonly server: string;
+  readonly config: KubeClientConfig;
+  readonly #options: ConnectionOptions;
+  readonly #closed = new AbortController();
+  #client: Deno.HttpClient | undefined;
+  #bucket: Bucket | undefined;
+  #token: { value: string; readAt: number } | undefined;
+
+  constructor(config: KubeClientConfig, options: ConnectionOptions) {
+    const url = URL.parse(config.server);
+    if (url === null || !/^https?:$/.test(url.protocol) || url.search !== "" || url.hash !== "") {
+      throw new TypeError(
+        `Cannot use ${JSON.stringify(config.server)} as Kubernetes API server: expected https://host:port`,
+      );
+    }
+    if ((config.cert === undefined) !== (config.key === undefined)) {
+      throw new TypeError(
+        "Cannot use a client certificate without its key, or a key without its certificate",
+      );
+    }
+    this.server = config.server.replace(/\/+$/, "");
+    this.config = config;
+    this.#options = options;
+  }
+
+  /** Sends a request and reads the whole answer as JSON. */
+  async json(request: ApiRequest): Promise<unknown> {
+    const { timeoutMs = 30_000, limitBytes = 64 << 20 } = this.config;
+    return await this.#limited(request, timeoutMs, async (signal) => {
+      const response = await this.#send(request, signal);
+      const text = await readText(response, limitBytes, `${request.method} ${this.server}${request.path}`);
+      try {
+        return JSON.parse(text);
+      } catch (cause) {
+        throw new StatusError(
+          "InternalError",
+          `Cannot read the answer of ${this.server} to ${request.method} ${request.path}: it is not JSON; is this a Kubernetes API server?`,
+          { cause },
+        );
+      }
+    });
+  }
+
+  /** Sends a request and hands out the answer as soon as its headers are there; the signal ends its body too. */
+  async stream(request: ApiRequest & { signal: AbortSignal }): Promise<Response> {
+    const { timeoutMs = 30_000 } = this.config;
+    const body = AbortSignal.any([request.signal, this.#closed.signal]);
+    const stop = new AbortController();
+    const onAbort = () => stop.abort(body.reason);
+    if (body.aborted) onAbort();
+    // Not removed once the headers are there: this is what ends the body.
+    body.addEventListener("abort", onAbort, { once: true });
+    return await this.#limited(request, timeoutMs, (limited) => {
+      const onTimeout = () => stop.abort(limited.reason);
+      limited.addEventListener("abort", onTimeout, { once: true });
+      return this.#send(request, stop.signal).finally(() => limited.removeEventListener("abort", onTimeout));
+    });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closed.abort(new StatusError("ServiceUnavailable", `The client of ${this.server} is closed`));
+    this.#client?.close();
+    this.#client = undefined;
+    return Promise.resolve();
+  }
+
+  /** Runs `work` with a signal that aborts when the caller's does, when the client is closed and when time is up. */
+  async #limited<R>(
+    request: ApiRequest,
+    timeoutMs: number,
+    work: (signal: AbortSignal) => Promise<R>,
+  ): Promise<R> {
+    const { clock } = this.#options;
+    const over = new AbortController();
+    const signals = [this.#closed.signal, over.signal];
+    if (request.signal !== undefined) signals.push(request.signal);
+    const signal = AbortSignal.any(signals);
+    for (let attempt = 0;; attempt++) {
+      signal.throwIfAborted();
+      await this.#throttle(signal);
+      const done = new AbortController();
+      const timer = clock.sleep(timeoutMs, { signal: done.signal }).then(
+        () =>
+          over.abort(
+            new StatusError(
+              "Timeout",
+              `${this.server} did not answer ${request.method} ${request.path} within ${timeoutMs} ms`,
+            ),
+          ),
+        (error) => {
+          if (!done.signal.aborted) throw error;
+        },
+      );
+      let failure: StatusError;
+      try {
+        return await work(signal);
+      } catch (error) {
+        // The reason of the abort says more than what fetch makes of it.
+        if (signal.aborted) throw signal.reason;
+        failure = error instanceof StatusError ? error : this.#unreachable(error);
+      } finally {
+        done.abort();
+        await timer;
+      }
+      const seconds = retryAfterSeconds(failure);
+      if (seconds === undefined || attempt >= MAX_RETRIES) throw failure;
+      this.#options.log.debug("Waiting as the server asks", { server: this.server, seconds, attempt });
+      await clock.sleep(seconds * 1000, { signal });
+    }
+  }
+
+  async #throttle(signal: AbortSignal): Promise<void> {
+    const { rateLimit } = this.config;
+    if (rateLimit === undefined) return;
+    const { clock } = this.#options;
+    const { bucket, waitMs } = takeToken(this.#bucket, rateLimit, clock.now());
+    this.#bucket = bucket;
+    if (waitMs > 0) await clock.sleep(waitMs, { signal });
+  }
+
+  async #send(request: ApiRequest, signal: AbortSignal): Promise<Response> {
+    const response = await this.#fetch(request, signal);
+    if (response.ok) return response;
+    if (response.status === 401 && this.config.tokenFile !== undefined && this.#token !== undefined) {
+      const old = this.#token.value;
+      this.#token = undefined;
+      if (await this.#bearer() !== old) {
+        await response.body?.cancel();
+        const again = await this.#fetch(request, signal);
+        if (again.ok) return again;
+        throw await this.#refusal(again);
+      }
+    }
+    throw await this.#refusal(response);
+  }
+
+  async #fetch(request: ApiRequest, signal: AbortSignal): Promise<Response> {
+    const headers: Record<string, string> = {
+      Accept: "application/json",
+      "User-Agent": this.config.userAgent ?? "kubeedge-deno",
+    };
+    if (request.contentType !== undefined) headers["Content-Type"] = request.contentType;
+    const token = await this.#bearer();
+    if (token !== undefined) headers.Authorization = `Bearer ${token}`;
+    return await this.#options.fetch(this.server + request.path, {
+      method: request.method,
+      headers,
+      redirect: "error",
+      signal,
+      client: this.#http(),
+      ...(request.body !== undefined && { body: request.body }),
+    });
+  }
+
+  #http(): Deno.HttpClient {
+    if (this.#client === undefined) {
+      const { ca, cert, key, proxyUrl } = this.config;
+      try {
+        this.#client = Deno.createHttpClient({
+          ...(ca !== undefined && { caCerts: [ca] }),
+          ...(cert !== undefined && key !== undefined && { cert, key }),
+          ...(proxyUrl !== undefined && { proxy: { url: proxyUrl } }),
+        });
+      } catch (cause) {
+        throw new StatusError(
+          "Unauthorized",
+          `Cannot use the certificates for ${this.server}: the CA, client certificate and key must be PEM and belong together`,
+          { cause },
+        );
+      }
+    }
+    return this.#client;
+  }
+
+  async #bearer(): Promise<string | undefined> {
+    const { token, tokenFile } = this.config;
+    if (tokenFile === undefined) return token;
+    const now = this.#options.clock.now();
+    if (this.#token === undefined || now - this.#token.readAt > TOKEN_FILE_MS) {
+      let text: string;
+      try {
+        text = await this.#options.readTextFile(tokenFile);
+      } catch (cause) {
+        throw new StatusError("Unauthorized", `Cannot read the token file ${tokenFile}`, { cause });
+      }
+      this.#token = { value: text.trim(), readAt: now };
+    }
+    return this.#token.value;
+  }
+
+  /** The error a refused request stands for, with Retry-After in its details. */
+  async #refusal(response: Response): Promise<StatusError> {
+    const text = await readText(response, ERROR_LIMIT_BYTES, this.server);
+    let status: unknown;
+    try {
+      status = JSON.parse(text);
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      status = { message: text.slice(0, 300).trim() };
+    }
+    const error = normalizeExpired(statusErrorFrom(status, response.status));
+    const after = Number(response.headers.get("Retry-After") ?? NaN);
+    if (!Number.isFinite(after) || after < 0) return error;
+    return new StatusError(error.reason, error.message, {
+      code: error.code,
+      details: { ...error.details, retryAfterSeconds: after },
+    });
+  }
+
+  #unreachable(cause: unknown): StatusError {
+    const text = errorText(cause);
+    let hint = "is it running, and may this machine reach it";
+    if (/certificate|UnknownIssuer|NotValidForName/i.test(text)) {
+      hint =
+        "its certificate is not signed by certificate-authority-data of the kubeconfig, or not for this address";
+    }
+    return new StatusError(
+      "ServiceUnavailable",
+      `Cannot reach the Kubernetes API server ${this.server}: ${hint}`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+/** Both words for a resourceVersion that is no longer kept come as Expired. */
+export function normalizeExpired(error: StatusError): StatusError {
+  if (error.code !== 410 || error.reason === "Expired") return error;
+  const { code, details } = error;
+  return new StatusError("Expired", error.message, details === undefined ? { code } : { code, details });
+}
+
+function retryAfterSeconds({ code, details }: StatusError): number | undefined {
+  if (code !== 429 && code < 500) return undefined;
+  const seconds = details?.retryAfterSeconds ?? (code === 429 ? 1 : undefined);
+  return typeof seconds === "number" && seconds >= 0 && seconds <= MAX_RETRY_AFTER_S ? seconds : undefined;
+}
+
+async function readText(response: Response, limitBytes: number, what: string): Promise<string> {
+  if (response.body === null) return "";
+  const pieces: Uint8Array[] = [];
+  let total = 0;
+  // Leaving the loop early cancels the body.
+  for await (const piece of response.body) {
+    total += piece.length;
+    if (total > limitBytes) {
+      throw new StatusError("RequestEntityTooLarge", `The answer to ${what} is over ${limitBytes} bytes`);
+    }
+    pieces.push(piece);
+  }
+  return new TextDecoder().decode(concat(pieces, total));
+}

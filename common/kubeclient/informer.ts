@@ -1,0 +1,238 @@
+import type { KubeObject } from "../api/meta_v1.ts";
+import { keyOf } from "../api/meta_v1.ts";
+import { errorText, hasReason, isExpired } from "../errors/mod.ts";
+import type { Counter, Gauge, MetricsRegistry } from "../metrics/mod.ts";
+import { backoffMs, type Clock, type Logger } from "../module/mod.ts";
+import type { Informer, InformerEvent, KubeReader, ResourceType, Selection, WatchEvent } from "./types.ts";
+
+/** Upstream: k8s.io/client-go tools/cache/reflector.go (backoffManager) @ v0.32 */
+const BACKOFF = { baseMs: 800, maxMs: 30_000, jitter: 0.5 } as const;
+
+/** A watch that lasted this long, or brought something, worked: the next failure starts the backoff anew. */
+const STEADY_MS = 5_000;
+
+/** What an {@linkcode informer} is made of. */
+export interface InformerOptions<T> {
+  log: Logger;
+  clock: Clock;
+  metrics?: InformerMetrics;
+  /** Makes what is kept of an object, so that parts nobody reads take no memory. `metadata.managedFields` is never kept. */
+  trim?: (object: T) => T;
+  /** A number in [0, 1), for the jitter of the backoff. @default Math.random */
+  random?: () => number;
+}
+
+/** Metrics of all informers of a process, told apart by the label `resource`. */
+export interface InformerMetrics {
+  lists: Counter;
+  failures: Counter;
+  events: Counter;
+  objects: Gauge;
+}
+
+/** Makes the metrics once per registry. */
+export function informerMetrics(registry: MetricsRegistry): InformerMetrics {
+  return {
+    lists: registry.counter("informer_lists_total", "Full lists read by informers"),
+    failures: registry.counter("informer_failures_total", "Lists and watches of informers that failed"),
+    events: registry.counter("informer_events_total", "Changes that informers told their handlers"),
+    objects: registry.gauge("informer_objects", "Objects kept by informers"),
+  };
+}
+
+/**
+ * An informer over what a selection of a resource holds. An object that was deleted and made again while nobody watched is
+ * told as `deleted` and `added`; what disappeared meanwhile as `deleted` with the object last known.
+ * Upstream: k8s.io/client-go tools/cache/reflector.go, delta_fifo.go @ v0.32
+ */
+export function informer<T extends KubeObject>(
+  client: KubeReader,
+  type: ResourceType<T>,
+  selection: Selection,
+  options: InformerOptions<T>,
+): Informer<T> {
+  return new Reflector(client, type, selection, options);
+}
+
+class Reflector<T extends KubeObject> implements Informer<T> {
+  readonly #client: KubeReader;
+  readonly #type: ResourceType<T>;
+  readonly #selection: Selection;
+  readonly #options: InformerOptions<T>;
+  #objects = new Map<string, T>();
+  #handlers = new Set<(event: InformerEvent<T>) => void>();
+  #synced = Promise.withResolvers<void>();
+  #isSynced = false;
+  /** Where the watch goes on; undefined when the list must be read anew. */
+  #version: string | undefined;
+
+  constructor(
+    client: KubeReader,
+    type: ResourceType<T>,
+    selection: Selection,
+    options: InformerOptions<T>,
+  ) {
+    this.#client = client;
+    this.#type = type;
+    this.#selection = selection;
+    this.#options = options;
+  }
+
+  get synced(): boolean {
+    return this.#isSynced;
+  }
+
+  get(key: string): T | undefined {
+    return this.#objects.get(key);
+  }
+
+  list(namespace?: string): T[] {
+    const all = [...this.#objects.values()];
+    return namespace === undefined ? all : all.filter((object) => object.metadata?.namespace === namespace);
+  }
+
+  subscribe(handler: (event: InformerEvent<T>) => void): () => void {
+    // A function of its own for each call, so that one handler can subscribe twice.
+    const own = (event: InformerEvent<T>) => handler(event);
+    this.#handlers.add(own);
+    for (const object of [...this.#objects.values()]) this.#call(own, { type: "added", object });
+    return () => {
+      this.#handlers.delete(own);
+    };
+  }
+
+  waitForSync({ signal }: { signal: AbortSignal }): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason);
+      const stop = () => reject(signal.reason);
+      signal.addEventListener("abort", stop, { once: true });
+      this.#synced.promise.then(() => {
+        signal.removeEventListener("abort", stop);
+        resolve();
+      });
+    });
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, log, metrics, random = Math.random } = this.#options;
+    const resource = this.#type.resource;
+    let attempt = 0;
+    while (!signal.aborted) {
+      let worked = false;
+      let failed = false;
+      const started = clock.now();
+      try {
+        if (this.#version === undefined) {
+          await this.#list(signal);
+          metrics?.lists.inc(1, { resource });
+        }
+        const version = this.#version!;
+        for await (
+          const event of this.#client.watch(this.#type, {
+            ...this.#selection,
+            resourceVersion: version,
+            signal,
+          })
+        ) {
+          this.#take(event);
+          worked = true;
+        }
+      } catch (error) {
+        if (signal.aborted) return;
+        if (isExpired(error)) {
+          log.info("Listing again, the watch is too far behind", { resource });
+          this.#version = undefined;
+        } else if (!hasReason(error, "Timeout") || clock.now() - started < STEADY_MS) {
+          failed = true;
+          metrics?.failures.inc(1, { resource });
+          log.warning("Cannot list or watch, trying again", { resource, attempt, err: errorText(error) });
+        }
+      }
+      if (signal.aborted) return;
+      if (worked || clock.now() - started >= STEADY_MS) attempt = 0;
+      // The first end that is no failure goes on at once; ends that follow each other quickly are slowed like failures.
+      if (!failed && attempt++ === 0) continue;
+      try {
+        await clock.sleep(backoffMs(failed ? attempt++ : attempt - 2, BACKOFF, random()), { signal });
+      } catch (error) {
+        if (!signal.aborted) throw error;
+      }
+    }
+  }
+
+  async #list(signal: AbortSignal): Promise<void> {
+    const { items, metadata } = await this.#client.list(this.#type, this.#selection, { signal });
+    const gone = new Map(this.#objects);
+    for (const object of items) gone.delete(keyOf(object));
+    for (const [key, object] of gone) this.#remove(key, object);
+    for (const object of items) this.#put(object);
+    this.#version = metadata.resourceVersion ?? "";
+    if (!this.#isSynced) {
+      this.#isSynced = true;
+      this.#synced.resolve();
+    }
+  }
+
+  #take({ type, object }: WatchEvent<T>): void {
+    if (type === "DELETED") {
+      const key = keyOf(object);
+      if (this.#objects.has(key)) this.#remove(key, this.#trim(object));
+    } else if (type !== "BOOKMARK") {
+      this.#put(object);
+    }
+    this.#version = object.metadata?.resourceVersion ?? this.#version;
+  }
+
+  #put(given: T): void {
+    const key = keyOf(given);
+    const old = this.#objects.get(key);
+    if (old !== undefined && old.metadata?.resourceVersion === given.metadata?.resourceVersion) return;
+    const object = this.#trim(given);
+    if (old !== undefined && old.metadata?.uid === object.metadata?.uid) {
+      this.#objects.set(key, object);
+      this.#tell({ type: "updated", object, old });
+      return;
+    }
+    if (old !== undefined) this.#remove(key, old);
+    this.#objects.set(key, object);
+    this.#measure();
+    this.#tell({ type: "added", object });
+  }
+
+  #remove(key: string, object: T): void {
+    this.#objects.delete(key);
+    this.#measure();
+    this.#tell({ type: "deleted", object });
+  }
+
+  #trim(object: T): T {
+    const { trim } = this.#options;
+    if (object.metadata?.managedFields !== undefined) {
+      const { managedFields: _, ...metadata } = object.metadata;
+      object = { ...object, metadata };
+    }
+    return trim === undefined ? object : trim(object);
+  }
+
+  #measure(): void {
+    this.#options.metrics?.objects.set(this.#objects.size, { resource: this.#type.resource });
+  }
+
+  #tell(event: InformerEvent<T>): void {
+    this.#options.metrics?.events.inc(1, { resource: this.#type.resource, type: event.type });
+    for (const handler of [...this.#handlers]) this.#call(handler, event);
+  }
+
+  /** One handler's failure must neither keep the event from the others nor end the watch. */
+  #call(handler: (event: InformerEvent<T>) => void, event: InformerEvent<T>): void {
+    try {
+      handler(event);
+    } catch (error) {
+      this.#options.log.error("A handler of changes failed", error, {
+        resource: this.#type.resource,
+        key: keyOf(event.object),
+        type: event.type,
+      });
+    }
+  }
+}

@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import type { ConfigMap } from "../api/core_v1.ts";
+import { keyOf } from "../api/meta_v1.ts";
+import { StatusError } from "../errors/mod.ts";
+import { FakeClock } from "../module/fake_clock.ts";
+import { silentLogger } from "../module/mod.ts";
+import { type FakeCall, FakeKubeClient } from "./fake_client.ts";
+import { informer } from "./informer.ts";
+import { CONFIG_MAPS } from "./resources.ts";
+import type { InformerEvent } from "./types.ts";
+
+const map = (name: string, value = "1"): ConfigMap => ({
+  metadata: { name, namespace: "default", managedFields: [{ manager: "x" }] },
+  data: { value },
+});
+
+interface Bench {
+  client: FakeKubeClient;
+  clock: FakeClock;
+  stop: AbortController;
+  events: string[];
+  copy: ReturnType<typeof informer<ConfigMap>>;
+}
+
+async function withInformer(
+  body: (bench: Bench) => Promise<void>,
+  intercept?: (call: FakeCall) => void,
+): Promise<void> {
+  const clock = new FakeClock();
+  await using client = new FakeKubeClient({ now: () => clock.now(), ...(intercept && { intercept }) });
+  const stop = new AbortController();
+  const copy = informer(client, CONFIG_MAPS, {}, { log: silentLogger, clock, random: () => 0.5 });
+  const events: string[] = [];
+  const text = (event: InformerEvent<ConfigMap>) =>
+    `${event.type} ${keyOf(event.object)} ${event.object.data?.value}`;
+  copy.subscribe((event) => events.push(text(event)));
+  const running = copy.run(stop.signal);
+  try {
+    await body({ client, clock, stop, events, copy });
+  } finally {
+    stop.abort();
+    await running;
+  }
+}
+
+Deno.test("informer() tells what is there, then what changes, once each", () =>
+  withInformer(async ({ client, clock, events, copy, stop }) => {
+    client.seed(CONFIG_MAPS, map("a"));
+    await copy.waitForSync({ signal: stop.signal });
+    assert.deepEqual(events, ["added default/a 1"]);
+    await client.update(CONFIG_MAPS, map("a", "2"));
+    await client.create(CONFIG_MAPS, map("b"));
+    await client.delete(CONFIG_MAPS, { name: "a", namespace: "default" });
+    await clock.advance(0);
+    assert.deepEqual(events.slice(1), ["updated default/a 2", "added default/b 1", "deleted default/a 2"]);
+    assert.deepEqual(copy.list("default").map(keyOf), ["default/b"]);
+    assert.equal(copy.list("other").length, 0);
+  }));
+
+Deno.test("informer() does not keep managedFields", () =>
+  withInformer(async ({ client, copy, stop, clock }) => {
+    client.seed(CONFIG_MAPS, map("a"));
+    await copy.waitForSync({ signal: stop.signal });
+    await client.create(CONFIG_MAPS, map("b"));
+    await clock.advance(0);
+    for (const object of copy.list()) assert.equal(object.metadata?.managedFields, undefined);
+    assert.equal(copy.list().length, 2);
+  }));
+
+Deno.test("informer() finds by a new list what it missed while its watch was expired", () =>
+  withInformer(async ({ client, clock, events, copy, stop }) => {
+    client.seed(CONFIG_MAPS, map("keep"));
+    client.seed(CONFIG_MAPS, map("lost"));
+    client.seed(CONFIG_MAPS, map("again"));
+    await copy.waitForSync({ signal: stop.signal });
+    events.length = 0;
+    await client.delete(CONFIG_MAPS, { name: "lost", namespace: "default" });
+    await client.delete(CONFIG_MAPS, { name: "again", namespace: "default" });
+    await client.create(CONFIG_MAPS, map("again", "2"));
+    client.compact();
+    await clock.advance(0);
+    assert.deepEqual(events.sort(), [
+      "added default/again 2",
+      "deleted default/again 1",
+      "deleted default/lost 1",
+    ]);
+    assert.equal(client.calls.filter((c) => c.verb === "list").length, 2);
+  }));
+
+Deno.test("informer() goes on where it was when the server ends the watch", () =>
+  withInformer(async ({ client, clock, events, copy, stop }) => {
+    client.seed(CONFIG_MAPS, map("a"));
+    await copy.waitForSync({ signal: stop.signal });
+    await clock.advance(0);
+    client.endWatches();
+    await clock.advance(60_000);
+    await client.update(CONFIG_MAPS, map("a", "2"));
+    await clock.advance(0);
+    assert.deepEqual(events, ["added default/a 1", "updated default/a 2"]);
+    assert.equal(client.calls.filter((c) => c.verb === "list").length, 1);
+  }));
+
+Deno.test("informer() waits longer after every failure and survives", async () => {
+  let failing = true;
+  await withInformer(async ({ client, clock, copy, stop }) => {
+    const tries = () => client.calls.length;
+    await clock.advance(0);
+    assert.equal(tries(), 1);
+    await clock.advance(599);
+    assert.equal(tries(), 1);
+    await clock.advance(2);
+    assert.equal(tries(), 2);
+    await clock.advance(1198);
+    assert.equal(tries(), 2);
+    await clock.advance(2);
+    assert.equal(tries(), 3);
+    failing = false;
+    await clock.advance(30_000);
+    await copy.waitForSync({ signal: stop.signal });
+  }, () => {
+    if (failing) throw new StatusError("ServiceUnavailable", "down");
+  });
+});
+
+Deno.test("informer() gives a handler that comes late what is known, and none that left anything", () =>
+  withInformer(async ({ client, clock, copy, stop }) => {
+    client.seed(CONFIG_MAPS, map("a"));
+    await copy.waitForSync({ signal: stop.signal });
+    const late: string[] = [];
+    const leave = copy.subscribe(({ type }) => late.push(type));
+    assert.deepEqual(late, ["added"]);
+    leave();
+    await client.create(CONFIG_MAPS, map("b"));
+    await clock.advance(0);
+    assert.deepEqual(late, ["added"]);
+  }));
+
+Deno.test("informer() keeps one handler's failure from the others", () =>
+  withInformer(async ({ client, clock, copy, stop }) => {
+    await copy.waitForSync({ signal: stop.signal });
+    const seen: string[] = [];
+    copy.subscribe(() => {
+      throw new TypeError("a mistake");
+    });
+    copy.subscribe(({ type }) => seen.push(type));
+    await client.create(CONFIG_MAPS, map("a"));
+    await client.create(CONFIG_MAPS, map("b"));
+    await clock.advance(0);
+    assert.deepEqual(seen, ["added", "added"]);
+  }));
+
+Deno.test("informer() waitForSync() rejects with the reason of its signal", async () => {
+  await using client = new FakeKubeClient();
+  const copy = informer(client, CONFIG_MAPS, {}, { log: silentLogger, clock: new FakeClock() });
+  const reason = new Error("stopped");
+  await assert.rejects(copy.waitForSync({ signal: AbortSignal.abort(reason) }), reason);
+  const stop = new AbortController();
+  const waiting = copy.waitForSync({ signal: stop.signal });
+  stop.abort(reason);
+  await assert.rejects(waiting, reason);
+  assert.equal(copy.synced, false);
+});

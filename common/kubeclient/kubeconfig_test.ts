@@ -1,0 +1,212 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { KubeConfigError, parseKubeConfig } from "./kubeconfig.ts";
+import { loadKubeConfig } from "./load_kubeconfig.ts";
+
+const PEM = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
+
+const GOOD = {
+  apiVersion: "v1",
+  kind: "Config",
+  "current-context": "main",
+  contexts: [{ name: "main", context: { cluster: "c", user: "u", namespace: "ns" } }],
+  clusters: [{
+    name: "c",
+    cluster: { server: "https://kube:6443", "certificate-authority-data": btoa(PEM) } as Record<
+      string,
+      unknown
+    >,
+  }],
+  users: [{ name: "u", user: { token: "t" } as Record<string, unknown> }],
+};
+
+function changed(change: (config: typeof GOOD) => void): string {
+  const config = structuredClone(GOOD);
+  change(config);
+  return JSON.stringify(config);
+}
+
+Deno.test("parseKubeConfig() reads the current context, and another one by name", () => {
+  const choice = parseKubeConfig(JSON.stringify(GOOD), "/etc/kube/config");
+  assert.deepEqual(choice, {
+    context: "main",
+    cluster: { server: "https://kube:6443", caData: PEM },
+    user: { token: "t" },
+    namespace: "ns",
+  });
+  const text = changed((c) =>
+    c.contexts.push({ name: "b", context: { cluster: "c", user: "u", namespace: "nb" } })
+  );
+  assert.equal(parseKubeConfig(text, "f", "b").namespace, "nb");
+});
+
+Deno.test("parseKubeConfig() takes paths relative to the file's folder", () => {
+  const text = changed((c) => {
+    c.clusters[0]!.cluster = { server: "https://kube", "certificate-authority": "ca.crt" };
+    c.users[0]!.user = { "client-certificate": "/abs/c.crt", "client-key": "../k.key", tokenFile: "t" };
+  });
+  const { cluster, user } = parseKubeConfig(text, "/etc/kube/config");
+  assert.equal(cluster.caFile, "/etc/kube/ca.crt");
+  assert.deepEqual(user, { certFile: "/abs/c.crt", keyFile: "/etc/kube/../k.key", tokenFile: "/etc/kube/t" });
+});
+
+Deno.test("parseKubeConfig() names the file, the field and the next step of what it refuses", async (t) => {
+  const rows: Array<[string, (config: typeof GOOD) => void, RegExp]> = [
+    ["no current context", (c) => c["current-context"] = "", /current-context is missing; .*use-context/],
+    ["unknown context", (c) => c["current-context"] = "x", /no context named "x"; there is main/],
+    ["unknown cluster", (c) => c.clusters = [], /no cluster named "c"; there is none/],
+    ["unknown user", (c) => c.users[0]!.name = "v", /no user named "u"; there is v/],
+    ["no server", (c) => c.clusters[0]!.cluster = {}, /clusters\[0\]\.cluster\.server is missing/],
+    [
+      "server no address",
+      (c) => c.clusters[0]!.cluster.server = "kube",
+      /clusters\[0\]\.cluster\.server is "kube"/,
+    ],
+    [
+      "no TLS check",
+      (c) => c.clusters[0]!.cluster["insecure-skip-tls-verify"] = true,
+      /always checked; remove it/,
+    ],
+    [
+      "CA not base64",
+      (c) => c.clusters[0]!.cluster["certificate-authority-data"] = "%",
+      /is not base64; .*base64 -w0/,
+    ],
+    [
+      "CA not PEM",
+      (c) => c.clusters[0]!.cluster["certificate-authority-data"] = btoa("x"),
+      /not base64 of PEM/,
+    ],
+    [
+      "exec",
+      (c) => c.users[0]!.user = { exec: { command: "aws" } },
+      /users\[0\]\.user\.exec \(aws\).*kubectl create token/,
+    ],
+    [
+      "auth-provider",
+      (c) => c.users[0]!.user = { "auth-provider": { name: "oidc" } },
+      /auth-provider is not supported/,
+    ],
+    ["password", (c) => c.users[0]!.user = { username: "a", password: "b" }, /username is not supported/],
+    ["half a pair", (c) => c.users[0]!.user = { "client-key": "k" }, /client-key but no client-certificate/],
+    ["token no text", (c) => c.users[0]!.user = { token: 12 }, /users\[0\]\.user\.token is not text/],
+    ["other kind", (c) => c.kind = "Pod", /kind is "Pod"/],
+  ];
+  for (const [name, change, message] of rows) {
+    await t.step(name, () => {
+      assert.throws(() => parseKubeConfig(changed(change), "/k/config"), (error) => {
+        assert.ok(error instanceof KubeConfigError);
+        assert.match(error.message, /^Cannot use kubeconfig \/k\/config: /);
+        assert.match(error.message, message);
+        return true;
+      });
+    });
+  }
+});
+
+Deno.test("parseKubeConfig() says where a file is not YAML", () => {
+  assert.throws(() => parseKubeConfig("a: b\nc: [", "f"), /line 2, column \d+ is not YAML/);
+  assert.throws(() => parseKubeConfig("", "f"), /the file is empty/);
+});
+
+Deno.test("parseKubeConfig() answers anything with a choice or a KubeConfigError", () => {
+  const mutation = fc.tuple(fc.constantFrom(...Object.keys(GOOD)), fc.jsonValue());
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        mutation.map(([k, v]) => JSON.stringify({ ...GOOD, [k]: v })),
+      ),
+      (text) => {
+        try {
+          parseKubeConfig(text, "f");
+        } catch (error) {
+          assert.ok(error instanceof KubeConfigError, String(error));
+        }
+      },
+    ),
+  );
+});
+
+async function withDir(body: (dir: string) => Promise<void>): Promise<void> {
+  const dir = await Deno.makeTempDir();
+  try {
+    await body(dir);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+Deno.test("loadKubeConfig() prefers the given path, then KUBECONFIG, then the pod, then the home", () =>
+  withDir(async (dir) => {
+    const write = async (name: string, server: string) => {
+      const path = `${dir}/${name}`;
+      await Deno.writeTextFile(path, changed((c) => c.clusters[0]!.cluster.server = server));
+      return path;
+    };
+    await Deno.mkdir(`${dir}/.kube`);
+    await write(".kube/config", "https://home");
+    const path = await write("given", "https://given");
+    const listed = await write("listed", "https://listed");
+    await Deno.writeTextFile(`${dir}/token`, "tok");
+    await Deno.writeTextFile(`${dir}/ca.crt`, PEM);
+    await Deno.writeTextFile(`${dir}/namespace`, "kubeedge\n");
+    const env = {
+      KUBECONFIG: `${dir}/none:${listed}`,
+      KUBERNETES_SERVICE_HOST: "fd00::1",
+      KUBERNETES_SERVICE_PORT: "6443",
+      HOME: dir,
+    };
+    const load = async (options: Parameters<typeof loadKubeConfig>[0]) =>
+      await loadKubeConfig({ serviceAccountDir: dir, ...options });
+    assert.equal((await load({ path, env })).server, "https://given");
+    assert.equal((await load({ env })).server, "https://listed");
+    assert.deepEqual(await load({ env: { ...env, KUBECONFIG: undefined } }), {
+      source: "in-cluster",
+      server: "https://[fd00::1]:6443",
+      ca: PEM,
+      tokenFile: `${dir}/token`,
+      namespace: "kubeedge",
+    });
+    assert.equal((await load({ env: { HOME: dir } })).server, "https://home");
+    await assert.rejects(load({ env: {} }), /Cannot find a Kubernetes cluster.*kubeAPIConfig/s);
+  }));
+
+Deno.test("loadKubeConfig() names the file that cannot be read, and the one that named it", () =>
+  withDir(async (dir) => {
+    await assert.rejects(loadKubeConfig({ path: `${dir}/none`, env: {} }), {
+      name: "KubeConfigError",
+      message: `Cannot read kubeconfig ${dir}/none: it does not exist; check the path`,
+    });
+    await assert.rejects(loadKubeConfig({ path: dir, env: {} }), /it is not a file/);
+    const path = `${dir}/config`;
+    await Deno.writeTextFile(
+      path,
+      changed((c) => c.users[0]!.user = { "client-certificate": "c", "client-key": "k" }),
+    );
+    await assert.rejects(
+      loadKubeConfig({ path, env: {} }),
+      new RegExp(
+        `Cannot use kubeconfig ${path}: cannot read client-(certificate|key) ${dir}/[ck]: it does not exist`,
+      ),
+    );
+    await assert.rejects(
+      loadKubeConfig({ env: { KUBERNETES_SERVICE_HOST: "x" }, serviceAccountDir: `${dir}/sa` }),
+      /Cannot use the pod's service account: cannot read .*token/,
+    );
+  }));
+
+Deno.test("loadKubeConfig() reads certificates from the files that are named", () =>
+  withDir(async (dir) => {
+    const path = `${dir}/config`;
+    for (const name of ["ca", "c", "k"]) await Deno.writeTextFile(`${dir}/${name}`, `${name} pem`);
+    await Deno.writeTextFile(
+      path,
+      changed((c) => {
+        c.clusters[0]!.cluster = { server: "https://kube", "certificate-authority": "ca" };
+        c.users[0]!.user = { "client-certificate": "c", "client-key": "k" };
+      }),
+    );
+    const { ca, cert, key } = await loadKubeConfig({ path, env: {} });
+    assert.deepEqual([ca, cert, key], ["ca pem", "c pem", "k pem"]);
+  }));

@@ -1,0 +1,138 @@
+import {
+  type KubeConfigChoice,
+  KubeConfigError,
+  type KubeCredentials,
+  parseKubeConfig,
+} from "./kubeconfig.ts";
+
+/** Where {@linkcode loadKubeConfig} looks. */
+export interface LoadKubeConfigOptions {
+  /** A kubeconfig file; when given, nothing else is looked at. */
+  path?: string;
+  /** @default the file's current-context */
+  context?: string;
+  /** @default the process's KUBECONFIG, KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT and HOME */
+  env?: Readonly<Record<string, string | undefined>>;
+  /** @default "/var/run/secrets/kubernetes.io/serviceaccount" */
+  serviceAccountDir?: string;
+}
+
+/** A client configuration and where it came from. */
+export interface LoadedKubeConfig extends KubeCredentials {
+  /** The kubeconfig file, or "in-cluster". */
+  source: string;
+  /** Default namespace of the context or the service account. */
+  namespace?: string;
+}
+
+const SERVICE_ACCOUNT_DIR = "/var/run/secrets/kubernetes.io/serviceaccount";
+/** A kubeconfig or PEM file larger than this is something else. */
+const FILE_LIMIT_BYTES = 1 << 20;
+const NAMES = ["KUBECONFIG", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT", "HOME"];
+
+/**
+ * Finds how to reach the Kubernetes API: the given file, else the file in KUBECONFIG, else the pod's service account, else
+ * `~/.kube/config`. Of several files in KUBECONFIG the first that exists is used.
+ * Upstream: k8s.io/client-go tools/clientcmd/loader.go, rest/config.go (InClusterConfig) @ v0.32
+ * @throws {KubeConfigError} naming the file, the field and the next step
+ */
+export async function loadKubeConfig(options: LoadKubeConfigOptions = {}): Promise<LoadedKubeConfig> {
+  const env = options.env ?? Object.fromEntries(NAMES.map((name) => [name, Deno.env.get(name)]));
+  if (options.path) return await fromFile(options.path, options.context);
+  const listed = (env.KUBECONFIG ?? "").split(":").filter((path) => path !== "");
+  for (const path of listed) if (await exists(path)) return await fromFile(path, options.context);
+  if (listed.length > 0) return await fromFile(listed[0]!, options.context);
+  if (env.KUBERNETES_SERVICE_HOST) {
+    return await inCluster(env, options.serviceAccountDir ?? SERVICE_ACCOUNT_DIR);
+  }
+  if (env.HOME) {
+    const path = `${env.HOME}/.kube/config`;
+    if (await exists(path)) return await fromFile(path, options.context);
+  }
+  throw new KubeConfigError(
+    "Cannot find a Kubernetes cluster: no kubeconfig is named, KUBECONFIG is not set, this is not a pod and ~/.kube/config " +
+      "does not exist; name a kubeconfig in kubeAPIConfig.kubeConfig, or enable kubeAPIConfig.embedded",
+  );
+}
+
+async function fromFile(path: string, context: string | undefined): Promise<LoadedKubeConfig> {
+  const text = await readBounded(path, `Cannot read kubeconfig ${path}`);
+  const choice: KubeConfigChoice = parseKubeConfig(text, path, context);
+  const { cluster, user, namespace } = choice;
+  const file = (field: string, named: string | undefined) =>
+    named === undefined
+      ? undefined
+      : readBounded(named, `Cannot use kubeconfig ${path}: cannot read ${field} ${named}`);
+  const [ca, cert, key] = await Promise.all([
+    cluster.caData ?? file("certificate-authority", cluster.caFile),
+    user.certData ?? file("client-certificate", user.certFile),
+    user.keyData ?? file("client-key", user.keyFile),
+  ]);
+  return {
+    source: path,
+    server: cluster.server,
+    ...(ca !== undefined && { ca }),
+    ...(cert !== undefined && { cert }),
+    ...(key !== undefined && { key }),
+    // As in client-go, a token file wins over a token.
+    ...(user.tokenFile !== undefined
+      ? { tokenFile: user.tokenFile }
+      : user.token !== undefined && { token: user.token }),
+    ...(cluster.proxyUrl !== undefined && { proxyUrl: cluster.proxyUrl }),
+    ...(namespace !== undefined && { namespace }),
+  };
+}
+
+async function inCluster(
+  env: Readonly<Record<string, string | undefined>>,
+  dir: string,
+): Promise<LoadedKubeConfig> {
+  const host = env.KUBERNETES_SERVICE_HOST!;
+  const port = env.KUBERNETES_SERVICE_PORT || "443";
+  const why = "Cannot use the pod's service account: cannot read";
+  const tokenFile = `${dir}/token`;
+  await readBounded(tokenFile, `${why} ${tokenFile}`);
+  const ca = await readBounded(`${dir}/ca.crt`, `${why} ${dir}/ca.crt`);
+  const namespaceFile = `${dir}/namespace`;
+  const namespace = await exists(namespaceFile)
+    ? (await readBounded(namespaceFile, `${why} ${namespaceFile}`)).trim()
+    : "";
+  return {
+    source: "in-cluster",
+    server: `https://${host.includes(":") ? `[${host}]` : host}:${port}`,
+    ca,
+    tokenFile,
+    ...(namespace !== "" && { namespace }),
+  };
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    // The file is there but cannot be looked at: reading it gives the message.
+    if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotADirectory) {
+      return true;
+    }
+    throw error;
+  }
+}
+
+async function readBounded(path: string, why: string): Promise<string> {
+  try {
+    const { size, isFile } = await Deno.stat(path);
+    if (!isFile) throw new KubeConfigError(`${why}: it is not a file; name the file itself`);
+    if (size > FILE_LIMIT_BYTES) throw new KubeConfigError(`${why}: it is over ${FILE_LIMIT_BYTES} bytes`);
+    return await Deno.readTextFile(path);
+  } catch (cause) {
+    if (cause instanceof KubeConfigError) throw cause;
+    const next = cause instanceof Deno.errors.NotFound
+      ? "it does not exist; check the path"
+      : cause instanceof Deno.errors.PermissionDenied
+      ? "no permission; make it readable for this user"
+      : "reading failed";
+    throw new KubeConfigError(`${why}: ${next}`, { cause });
+  }
+}
