@@ -1,4 +1,5 @@
 import type { Clock } from "../../../common/module/mod.ts";
+import { identityLabels } from "./docker_names.ts";
 import {
   type CallOptions,
   type Container,
@@ -177,7 +178,7 @@ export class MemoryRuntime implements ContainerRuntime, Disposable {
       attempt: config.attempt,
       state: "ready",
       createdAt: this.#options.clock.now(),
-      labels: { ...config.labels },
+      labels: { ...config.labels, ...identityLabels(config.pod) },
       annotations: { ...config.annotations },
       ips: config.hostNetwork ? [] : [`10.88.${this.#nextIp >> 8}.${this.#nextIp++ & 255}`],
       config,
@@ -246,7 +247,7 @@ export class MemoryRuntime implements ContainerRuntime, Disposable {
       image: config.image,
       imageId: image.id,
       createdAt: this.#options.clock.now(),
-      labels: { ...config.labels },
+      labels: { ...config.labels, ...identityLabels(config.pod, config.name) },
       annotations: { ...config.annotations },
       config,
       program: this.#options.program?.(config) ?? {},

@@ -7,6 +7,10 @@
  * k8s.io/kubernetes pkg/kubelet/kuberuntime/labels.go @ v1.32 and cri-dockerd core/naming.go
  * @module
  */
+export { dockerRuntime } from "./docker.ts";
+export type { DockerComponents, DockerOptions } from "./docker.ts";
+export { ProcessTimeoutError, systemProcesses } from "./processes.ts";
+export type { ProcessCall, ProcessChunk, Processes, ProcessOutcome, ProcessStream } from "./processes.ts";
 export { RuntimeError } from "./types.ts";
 export type {
   CallOptions,

@@ -1,0 +1,107 @@
+import type { DockerClient } from "./docker_client.ts";
+import { clientError, engineError } from "./docker_errors.ts";
+import { Label } from "./docker_names.ts";
+import { EVENT_ACTIONS, parseEvent } from "./docker_parse.ts";
+import { RuntimeError, type RuntimeEvent } from "./types.ts";
+
+/** Longest line the engine may print for an event, characters. */
+const MAX_EVENT_CHARS = 4 << 20;
+
+/** What happens to pods from now on, from one client that stays. */
+export async function* dockerEvents(client: DockerClient, signal: AbortSignal): AsyncGenerator<RuntimeEvent> {
+  const action = "Cannot watch the engine's events";
+  // From this moment, not from when the client has connected: nothing falls in between.
+  const since = (client.clock.now() / 1000).toFixed(3);
+  const args = [
+    "events",
+    "--format={{json .}}",
+    `--since=${since}`,
+    "--filter=type=container",
+    `--filter=label=${Label.podUid}`,
+    ...EVENT_ACTIONS.map((name) => `--filter=event=${name}`),
+  ];
+  const { chunks, code } = client.processes.stream({ binary: client.binary, args, signal });
+  let rest = "";
+  let stderr = "";
+  const decoder = new TextDecoder();
+  try {
+    for await (const { from, bytes } of chunks) {
+      if (from === "stderr") {
+        stderr = (stderr + new TextDecoder().decode(bytes)).slice(0, 4096);
+        continue;
+      }
+      const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
+      rest = lines.pop() ?? "";
+      if (rest.length > MAX_EVENT_CHARS) throw new RuntimeError("failed", `${action}: a line is too long`);
+      for (const line of lines) {
+        const event = line === "" ? undefined : parseEvent(line);
+        if (event !== undefined) yield event;
+      }
+    }
+  } catch (error) {
+    if (signal.aborted) return;
+    throw clientError(action, client.binary, error, signal);
+  }
+  const exit = await code;
+  if (exit !== 0) throw engineError(action, exit, stderr);
+  throw new RuntimeError("unavailable", `${action}: the engine ended the stream`);
+}
+
+/** What {@linkcode dockerLogs} shows. */
+export interface LogChoice {
+  follow?: boolean;
+  tailLines?: number;
+  timestamps?: boolean;
+  /** Unix milliseconds. */
+  sinceMs?: number;
+  signal?: AbortSignal;
+}
+
+/** The output of a container, both streams in the order they come. */
+export async function* dockerLogs(
+  client: DockerClient,
+  id: string,
+  choice: LogChoice,
+): AsyncGenerator<Uint8Array> {
+  const action = `Cannot read the output of container ${id.slice(0, 12)}`;
+  const { follow, tailLines, timestamps, sinceMs, signal } = choice;
+  const args = ["logs"];
+  if (follow) args.push("--follow");
+  if (timestamps) args.push("--timestamps");
+  if (tailLines !== undefined) args.push(`--tail=${Math.max(0, Math.trunc(tailLines))}`);
+  if (sinceMs !== undefined) args.push(`--since=${(sinceMs / 1000).toFixed(3)}`);
+  const { chunks, code } = client.processes.stream({
+    binary: client.binary,
+    args: [...args, id],
+    ...(signal === undefined ? {} : { signal }),
+  });
+  // The client's own complaint looks like output of the container until its exit code says otherwise.
+  let complaint: Uint8Array | undefined;
+  let started = false;
+  try {
+    for await (const { from, bytes } of chunks) {
+      if (!started && complaint === undefined && from === "stderr" && isComplaint(bytes)) {
+        complaint = bytes;
+        continue;
+      }
+      started = true;
+      if (complaint !== undefined) yield complaint;
+      complaint = undefined;
+      yield bytes;
+    }
+  } catch (error) {
+    if (signal?.aborted && error === signal.reason) return;
+    throw clientError(action, client.binary, error, signal);
+  }
+  const exit = await code;
+  if (exit !== 0) {
+    throw engineError(action, exit, complaint === undefined ? "" : new TextDecoder().decode(complaint));
+  }
+  if (complaint !== undefined) yield complaint;
+}
+
+function isComplaint(bytes: Uint8Array): boolean {
+  return /^(Error|error during connect|Cannot connect|permission denied)/.test(
+    new TextDecoder().decode(bytes.subarray(0, 64)),
+  );
+}
