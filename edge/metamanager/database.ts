@@ -59,6 +59,10 @@ export class EdgeDatabase implements Disposable {
     this.#db = this.#openOrReplace();
   }
 
+  get isOpen(): boolean {
+    return this.#db.isOpen;
+  }
+
   /** Runs statements in one transaction: all or nothing. @throws {DatabaseError}; what `act` throws */
   transact<T>(act: () => T): T {
     return this.#guard("write to", (db) => {
