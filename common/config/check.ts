@@ -12,7 +12,7 @@ import {
   type SectionField,
   type TextField,
 } from "./schema.ts";
-import type { ScalarNode, TreeNode } from "./tree.ts";
+import type { TreeNode } from "./tree.ts";
 
 /** What {@linkcode checkTree} makes of a tree. */
 export interface Checked {
@@ -186,8 +186,9 @@ class Checker {
       return this.#wrongValue(path, node.position, "a text on one line", found);
     }
     if (allowed !== undefined && !allowed.includes(text)) {
-      const choices = allowed.filter((choice) => choice !== "").join(", ");
-      return this.#wrongValue(path, node.position, `one of ${choices}`, found, nearest(text, allowed));
+      const choices = allowed.filter((choice) => choice !== "");
+      const expected = choices.length > 1 ? `one of ${choices.join(", ")}` : String(choices[0]);
+      return this.#wrongValue(path, node.position, expected, found, nearest(text, allowed));
     }
     if (format !== undefined && !format.test(text)) {
       return this.#wrongValue(path, node.position, format.expected, found);
@@ -221,11 +222,7 @@ class Checker {
 function describe(node: TreeNode, path: string): string {
   if (node.kind !== "scalar") return node.kind === "map" ? "a section of keys" : "a list";
   if (/token|passw|secret/i.test(path)) return "a value that is not shown";
-  return typeof node.value === "string" && !node.plain ? `the text ${show(quoted(node))}` : show(node.source);
-}
-
-function quoted(node: ScalarNode): string {
-  return typeof node.value === "string" ? node.value : node.source;
+  return typeof node.value === "string" && !node.plain ? `the text ${show(node.value)}` : show(node.source);
 }
 
 function join(path: string, key: string): string {

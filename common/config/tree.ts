@@ -40,6 +40,8 @@ export interface ScalarNode {
 /** Limits on what a file may be: the largest real one has some 400 values, eight deep, and no alias. */
 export const TREE_LIMITS = { bytes: 1 << 20, nodes: 20_000, depth: 40, aliases: 100 } as const;
 
+const MAX_FAULTS = 5;
+
 /** What {@linkcode parseTree} found: a tree, or why there is none. */
 export type ParsedTree = { root: TreeNode; problems: [] } | { root: undefined; problems: ConfigProblem[] };
 
@@ -58,14 +60,19 @@ export function parseTree(text: string): ParsedTree {
     prettyErrors: false,
     logLevel: "error",
   });
-  const faults = [...document.errors, ...document.warnings].slice(0, 20);
-  if (faults.length > 0) {
-    return failed(faults.map((fault) => ({
-      path: "",
-      position: positionAt(lines, fault.pos[0]),
-      expected: "YAML",
-      found: `a fault: ${fault.message}`,
-    })));
+  // One fault can be found again at every level around it; what follows the first few helps nobody.
+  const faults = new Map(
+    [...document.errors, ...document.warnings].map((fault) => [`${fault.pos[0]} ${fault.message}`, fault]),
+  );
+  if (faults.size > 0) {
+    return failed(
+      [...faults.values()].slice(0, MAX_FAULTS).map(({ pos, message }) => ({
+        path: "",
+        position: positionAt(lines, pos[0]),
+        expected: "YAML",
+        found: `a fault: ${message}`,
+      })),
+    );
   }
   try {
     return { root: new TreeBuilder(document, lines).build(document.contents, 0), problems: [] };
@@ -136,7 +143,9 @@ class TreeBuilder {
       if (++this.#aliases > TREE_LIMITS.aliases) {
         this.#fail(position, `at most ${TREE_LIMITS.aliases} aliases`, "more");
       }
-      return this.build(node.resolve(this.#document), depth + 1, position);
+      const target = node.resolve(this.#document);
+      if (target === undefined) this.#fail(position, "the name of an anchor above", show(`*${node.source}`));
+      return this.build(target, depth + 1, position);
     }
     if (isMap(node)) return { kind: "map", position, entries: this.#entries(node.items, depth, position) };
     if (isSeq(node)) {
@@ -175,8 +184,9 @@ class TreeBuilder {
       const position = this.#position(key, within);
       const name = isScalar(key) ? key.source ?? String(key.value) : undefined;
       if (name === undefined) this.#fail(position, "a key that is a text", "something else");
-      if (name === "<<") merged.push(...this.#merge(this.build(value, depth + 1, position)));
-      else own.set(name, { key: name, position, value: this.build(value, depth + 1, position) });
+      if (name === "<<" && isScalar(key) && key.type === "PLAIN") {
+        merged.push(...this.#merge(this.build(value, depth + 1, position)));
+      } else own.set(name, { key: name, position, value: this.build(value, depth + 1, position) });
     }
     // What stands in the map itself wins over what is merged in, and earlier merges win over later ones.
     for (const entry of merged) if (!own.has(entry.key)) own.set(entry.key, entry);

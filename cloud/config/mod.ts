@@ -1,0 +1,44 @@
+/**
+ * The configuration of cloudcore: its table of keys, reading, checking, deciding and printing.
+ * Takes: the text of `cloudcore.yaml`; what the machine says of itself.
+ * Gives: a complete `CloudCoreConfig` and which Kubernetes API to use, or a ConfigError with every problem; commented YAML.
+ * Upstream: kubeedge staging/src/github.com/kubeedge/api/apis/componentconfig/cloudcore @ 16cd854
+ * @module
+ */
+import { ConfigError, type ConfigReading, readConfig, readConfigText } from "../../common/config/mod.ts";
+import { checkCloudCore } from "./rules.ts";
+import { CLOUD_CORE_SCHEMA, type CloudCoreConfig } from "./schema.ts";
+
+export { decideCloudCore, defaultCloudCoreConfig, printCloudCoreConfig } from "./decide.ts";
+export type { ControlPlane, DecidedCloudCore, HostFacts } from "./decide.ts";
+export type { CloudCoreConfig } from "./schema.ts";
+
+/**
+ * Reads the text of a `cloudcore.yaml`; `source` names it in messages.
+ * @throws {ConfigError} with everything that is wrong at once
+ */
+export function readCloudCoreConfig(text: string, source = "cloudcore.yaml"): ConfigReading<CloudCoreConfig> {
+  return readConfig<CloudCoreConfig>({ schema: CLOUD_CORE_SCHEMA, rules: checkCloudCore }, text, source);
+}
+
+/**
+ * Reads a `cloudcore.yaml` file.
+ * @throws {ConfigError} also when the file, or the kubeconfig it names, is missing or cannot be read
+ */
+export async function loadCloudCoreConfig(path: string): Promise<ConfigReading<CloudCoreConfig>> {
+  const reading = readCloudCoreConfig(await readConfigText(path, "cloudcore"), path);
+  const { kubeConfig } = reading.config.kubeAPIConfig;
+  if (kubeConfig === "") return reading;
+  try {
+    await Deno.stat(kubeConfig);
+    return reading;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    const problem = {
+      path: "kubeAPIConfig.kubeConfig",
+      expected: "an existing file, or nothing when cloudcore runs in the cluster",
+      found: JSON.stringify(kubeConfig),
+    };
+    throw new ConfigError(path, [problem], reading.warnings);
+  }
+}

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import {
+  ABSOLUTE_PATH,
+  DNS_LABEL_NAME,
+  DNS_SUBDOMAIN,
+  HOST_PORT,
+  IP_ADDRESS,
+  IP_PORT,
+  QUANTITY,
+  QUANTITY_OR_PERCENT,
+  splitHostPort,
+  UNIX_SOCKET,
+  urlOf,
+} from "./formats.ts";
+
+const URL_FORMAT = urlOf("tcp", "https");
+
+const ROWS = {
+  ABSOLUTE_PATH: [ABSOLUTE_PATH, ["/", "/etc/kubeedge", "/a/..b"], ["etc", "", "/a/../b", "/a/..", "/a\0b"]],
+  DNS_SUBDOMAIN: [
+    DNS_SUBDOMAIN,
+    ["a", "edge-1", "a.b-c.d", "1"],
+    ["", "Edge", "-a", "a-", "a..b", "a_b", "../x", "a".repeat(254)],
+  ],
+  DNS_LABEL_NAME: [DNS_LABEL_NAME, ["default", "a1"], ["a.b", "A", "a".repeat(64), ""]],
+  IP_ADDRESS: [IP_ADDRESS, ["127.0.0.1", "::1", "0.0.0.0"], ["localhost", "1.2.3", "256.1.1.1", "1.2.3.4:5"]],
+  HOST_PORT: [
+    HOST_PORT,
+    ["cloud:10000", "10.0.0.1:1", "[::1]:65535"],
+    ["cloud", "cloud:0", "cloud:65536", ":1", "::1:80", "[cloud]:1", "u@cloud:1", "a b:1", "https://cloud:1"],
+  ],
+  IP_PORT: [IP_PORT, ["127.0.0.1:9091", "[::]:1"], ["cloud:1", "127.0.0.1"]],
+  UNIX_SOCKET: [UNIX_SOCKET, ["unix:///run/x.sock"], ["/run/x.sock", "unix://run/x", "unix:///a/../b"]],
+  QUANTITY: [
+    QUANTITY,
+    ["0", "100Mi", "0.5", "2e3", "500m", "10k", ".5Gi"],
+    ["", "-1", "Mi", "10KB", "10mi", "1e9999", "10%"],
+  ],
+  QUANTITY_OR_PERCENT: [QUANTITY_OR_PERCENT, ["10%", "0.5%", "100%", "100Mi"], ["101%", "%", "-5%"]],
+  urlOf: [URL_FORMAT, ["tcp://127.0.0.1:1883", "https://cloud:10002"], [
+    "127.0.0.1:1883",
+    "http://x",
+    "https://",
+  ]],
+} as const;
+
+for (const [name, [format, good, bad]] of Object.entries(ROWS)) {
+  Deno.test(`${name} tells its own from others`, () => {
+    for (const value of good) assert.ok(format.test(value), value);
+    for (const value of bad) assert.ok(!format.test(value), value);
+  });
+}
+
+Deno.test("splitHostPort() takes brackets from IPv6 hosts", () => {
+  assert.deepEqual(splitHostPort("[fd00::1]:10000"), { host: "fd00::1", port: 10000 });
+  assert.deepEqual(splitHostPort("cloud.example:443"), { host: "cloud.example", port: 443 });
+});
