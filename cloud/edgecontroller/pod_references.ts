@@ -1,0 +1,81 @@
+import type { Container, Pod } from "../../common/api/core_v1.ts";
+
+/** Types of objects that a pod names and its node may therefore read. */
+export type ReferenceType = "configmap" | "secret" | "persistentvolumeclaim";
+
+/** An object that a pod of a node refers to. */
+export interface Reference {
+  type: ReferenceType;
+  namespace: string;
+  name: string;
+}
+
+/** `<type>/<namespace>/<name>`. */
+export function referenceKey({ type, namespace, name }: Reference): string {
+  return `${type}/${namespace}/${name}`;
+}
+
+/**
+ * Every ConfigMap, Secret and PersistentVolumeClaim that a pod refers to, each once: volumes of every kind, projected
+ * volumes, `env` and `envFrom` of containers, init and ephemeral containers, image pull secrets.
+ * More than upstream looks at, since what is missed here an edge could neither read nor keep for offline.
+ * Upstream: kubeedge cloud/pkg/edgecontroller/manager/location.go @ 16cd854; the full set is
+ * k8s.io/kubernetes pkg/api/v1/pod/util.go (VisitPodSecretNames, VisitPodConfigmapNames)
+ */
+export function podReferences(pod: Pod): Reference[] {
+  const namespace = pod.metadata?.namespace ?? "";
+  const found = new Map<string, Reference>();
+  const add = (type: ReferenceType, name: string | undefined) => {
+    if (!name) return;
+    const reference = { type, namespace, name };
+    found.set(referenceKey(reference), reference);
+  };
+  for (const { name } of pod.spec?.imagePullSecrets ?? []) add("secret", name);
+  for (const volume of pod.spec?.volumes ?? []) {
+    add("configmap", volume.configMap?.name);
+    add("secret", volume.secret?.secretName);
+    for (const source of volume.projected?.sources ?? []) {
+      add("configmap", source.configMap?.name);
+      add("secret", source.secret?.name);
+    }
+    add("secret", volume.azureFile?.secretName);
+    add("secret", volume.cephfs?.secretRef?.name);
+    add("secret", volume.cinder?.secretRef?.name);
+    add("secret", volume.csi?.nodePublishSecretRef?.name);
+    add("secret", volume.flexVolume?.secretRef?.name);
+    add("secret", volume.iscsi?.secretRef?.name);
+    add("secret", volume.rbd?.secretRef?.name);
+    add("secret", volume.scaleIO?.secretRef?.name);
+    add("secret", volume.storageos?.secretRef?.name);
+    add("persistentvolumeclaim", volume.persistentVolumeClaim?.claimName);
+    // The controller names the claim of a generic ephemeral volume after pod and volume.
+    if (volume.ephemeral) add("persistentvolumeclaim", `${pod.metadata?.name ?? ""}-${volume.name}`);
+  }
+  for (const container of podContainers(pod)) {
+    for (const { configMapRef, secretRef } of container.envFrom ?? []) {
+      add("configmap", configMapRef?.name);
+      add("secret", secretRef?.name);
+    }
+    for (const { valueFrom } of container.env ?? []) {
+      add("configmap", valueFrom?.configMapKeyRef?.name);
+      add("secret", valueFrom?.secretKeyRef?.name);
+    }
+  }
+  return [...found.values()];
+}
+
+function podContainers(pod: Pod): Array<Pick<Container, "env" | "envFrom">> {
+  const { initContainers = [], containers = [], ephemeralContainers = [] } = pod.spec ?? {};
+  return [...initContainers, ...containers, ...ephemeralContainers];
+}
+
+/** Audiences of the service account tokens that a pod has projected into its volumes; "" is the API server's own. */
+export function podTokenAudiences(pod: Pod): Set<string> {
+  const audiences = new Set<string>([""]);
+  for (const { projected } of pod.spec?.volumes ?? []) {
+    for (const { serviceAccountToken } of projected?.sources ?? []) {
+      if (serviceAccountToken) audiences.add(serviceAccountToken.audience ?? "");
+    }
+  }
+  return audiences;
+}

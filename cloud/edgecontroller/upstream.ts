@@ -1,0 +1,368 @@
+import type { Pod } from "../../common/api/core_v1.ts";
+import type { KubeObject } from "../../common/api/meta_v1.ts";
+import { errorText, findStatusError, isForbidden, isNotFound, StatusError } from "../../common/errors/mod.ts";
+import { type KubeReader, type KubeWriter, PODS } from "../../common/kubeclient/mod.ts";
+import type { Counter, Histogram } from "../../common/metrics/mod.ts";
+import {
+  CloudModule,
+  errorObjectResponse,
+  Group,
+  type Message,
+  newMessage,
+  objectResponse,
+  Operation,
+  parseNodeResource,
+  printNodeResource,
+  statusContent,
+} from "../../common/model/mod.ts";
+import type { Clock, Logger } from "../../common/module/mod.ts";
+import { type AuthorizationIndex, authorize, forbidden } from "./authorize.ts";
+import { EVENT_HANDLERS } from "./event_handlers.ts";
+import type { EdgeView, Handler, HandlerContext, Handlers } from "./handler.ts";
+import { Lanes, type LanesOptions } from "./lanes.ts";
+import { NODE_HANDLERS } from "./node_handlers.ts";
+import { POD_HANDLERS } from "./pod_handlers.ts";
+import { READ_HANDLERS } from "./read_handlers.ts";
+import { parseRequests, type RequestKind, type RequestTraits, routeMessage } from "./request.ts";
+import type { UpstreamRequest } from "./request.ts";
+import { Tasks } from "./tasks.ts";
+
+/** What the upstream half is made of. */
+export interface UpstreamComponents {
+  /** Hands a message to the hub. */
+  send: (message: Message, signal: AbortSignal) => Promise<void>;
+  kube: Pick<KubeReader, "get"> & KubeWriter;
+  edge: EdgeView;
+  index: AuthorizationIndex;
+  clock: Clock;
+  log: Logger;
+  /** Requests, by kind and result. */
+  requests: Counter;
+  /** Seconds from receiving a request to handing on its answer, by lane. */
+  seconds: Histogram;
+}
+
+/** Options of the upstream half. */
+export interface UpstreamOptions extends LanesOptions {
+  advertiseAddress: string;
+  nodeUpdateFrequencyMs: number;
+  requestTimeoutMs: number;
+}
+
+const HANDLERS: Handlers<Exclude<RequestKind, "csr-insert" | "csr-query">> = {
+  ...NODE_HANDLERS,
+  ...POD_HANDLERS,
+  ...READ_HANDLERS,
+  ...EVENT_HANDLERS,
+};
+
+/** Replies whose object the edge keeps by its version. */
+const VERSIONED: ReadonlySet<RequestKind> = new Set([
+  "node-patch",
+  "pod-patch",
+  "configmap-query",
+  "secret-query",
+  "persistentvolumeclaim-query",
+  "persistentvolume-query",
+  "volumeattachment-query",
+]);
+
+/** Requests about a pod that must be seen as the API has it, even if the informer is behind. */
+const ABOUT_A_POD: ReadonlySet<RequestKind> = new Set(["pod-patch", "pod-delete", "podstatus-update"]);
+
+/** Events of one node: as many at once, then one each interval. */
+const EVENT_BURST = 100;
+const EVENT_INTERVAL_MS = 100;
+
+/** Refusals that may wait to be sent; beyond that a flood is not even answered. */
+const MAX_REFUSALS = 1000;
+
+/** Node and kind of violations that were logged. */
+const MAX_LOGGED = 10_000;
+
+/**
+ * Reads what edges ask for, decides whether they may, carries it out, and answers.
+ * Upstream: kubeedge cloud/pkg/edgecontroller/controller/upstream.go @ 16cd854
+ */
+export class Upstream {
+  readonly #components: UpstreamComponents;
+  readonly #options: UpstreamOptions;
+  readonly #lanes: Lanes;
+  readonly #refusals = new Tasks();
+  #eventBudgets = new Map<string, { left: number; at: number }>();
+  #logged = new Set<string>();
+
+  constructor(components: UpstreamComponents, options: UpstreamOptions) {
+    this.#components = components;
+    this.#options = options;
+    this.#lanes = new Lanes(options);
+  }
+
+  /** Requests that wait in a lane. */
+  waiting(lane: RequestTraits["lane"]): number {
+    return this.#lanes.waiting(lane);
+  }
+
+  /** Takes one message of an edge; never waits and never throws. */
+  accept(message: Message, signal: AbortSignal): void {
+    const { operation, resource } = message.route;
+    let request: UpstreamRequest | undefined;
+    let how: RequestTraits | undefined;
+    try {
+      const { node, namespace, type } = parseNodeResource(resource);
+      how = routeMessage(type, operation);
+      if (how === undefined) {
+        throw new StatusError(
+          "BadRequest",
+          `Cannot ${operation || "do anything"} with type ${
+            JSON.stringify(type)
+          }: edgecontroller does not know it`,
+        );
+      }
+      const requests = parseRequests(how, message);
+      for (request of requests) {
+        if (how.reply === "none" && !this.#mayReport(node)) {
+          this.#components.requests.inc(1, { kind: request.kind, result: "Dropped" });
+          continue;
+        }
+        this.#enqueue(how, `${how.group}/${namespace}/${request.name}`, request, message, signal);
+      }
+    } catch (error) {
+      const status = findStatusError(error) ??
+        new StatusError("BadRequest", `Cannot read ${operation} ${resource}`, { cause: error });
+      this.#components.requests.inc(1, { kind: how?.kind ?? "unknown", result: status.reason });
+      this.#components.log.warning("Refused a message of an edge", {
+        resource,
+        operation,
+        err: errorText(status),
+      });
+      this.#refuse(how, message, status, signal);
+    }
+  }
+
+  /** The node is away: what it may report starts anew when it is back. */
+  nodeDisconnected(node: string): void {
+    this.#eventBudgets.delete(node);
+  }
+
+  /** Resolves once nothing is at work any more. */
+  async stop(): Promise<void> {
+    await this.#lanes.stop();
+    await this.#refusals.settled();
+  }
+
+  #enqueue(
+    how: RequestTraits,
+    key: string,
+    request: UpstreamRequest,
+    message: Message,
+    signal: AbortSignal,
+  ): void {
+    const received = this.#components.clock.now();
+    const taken = this.#lanes.push(how.lane, request.nodeName, key, async () => {
+      await this.#answer(how, request, message, signal);
+      this.#components.seconds.observe((this.#components.clock.now() - received) / 1000, { lane: how.lane });
+    });
+    if (taken) return;
+    this.#components.requests.inc(1, { kind: request.kind, result: "TooManyRequests" });
+    const status = new StatusError(
+      "TooManyRequests",
+      `Node "${request.nodeName}" asks faster than it is answered: try again later`,
+    );
+    this.#refuse(how, message, status, signal);
+  }
+
+  async #answer(
+    how: RequestTraits,
+    request: UpstreamRequest,
+    message: Message,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { requests, log } = this.#components;
+    let reply: Message | undefined;
+    try {
+      const result = await this.#carryOut(request, signal);
+      requests.inc(1, { kind: request.kind, result: "OK" });
+      reply = replyWith(how, message, result);
+    } catch (error) {
+      if (signal.aborted) return;
+      const status = findStatusError(error) ??
+        new StatusError("InternalError", errorText(error), { cause: error });
+      requests.inc(1, { kind: request.kind, result: status.reason });
+      this.#logFailure(request, status);
+      reply = replyWithError(how, message, status);
+    }
+    if (reply === undefined || signal.aborted) return;
+    try {
+      await this.#components.send(reply, signal);
+    } catch (error) {
+      if (!signal.aborted) log.error("Cannot answer an edge", error, { resource: message.route.resource });
+    }
+  }
+
+  async #carryOut(request: UpstreamRequest, signal: AbortSignal): Promise<KubeObject | string> {
+    const ms = this.#options.requestTimeoutMs;
+    const work = new AbortController();
+    const done = new AbortController();
+    const stop = () => work.abort(signal.reason);
+    signal.addEventListener("abort", stop, { once: true });
+    this.#components.clock.sleep(ms, { signal: done.signal }).then(
+      () => work.abort(new StatusError("Timeout", `The API server did not answer within ${ms} ms`)),
+      // The request ended first.
+      () => {},
+    );
+    try {
+      return await this.#decideAndDo(request, work.signal);
+    } catch (error) {
+      throw work.signal.aborted ? work.signal.reason : error;
+    } finally {
+      signal.removeEventListener("abort", stop);
+      done.abort();
+    }
+  }
+
+  async #decideAndDo(request: UpstreamRequest, signal: AbortSignal): Promise<KubeObject | string> {
+    const { kube, edge, index, clock } = this.#components;
+    const pod = ABOUT_A_POD.has(request.kind) ? await this.#findPod(request, signal) : undefined;
+    const seen: AuthorizationIndex = pod === undefined ? index : {
+      node: (name) => index.node(name),
+      references: (node, reference) => index.references(node, reference),
+      pod: () => pod,
+    };
+    const decision = authorize(request.nodeName, request, seen);
+    if (!decision.allowed) throw forbidden(request, decision.reason);
+    if (request.kind === "csr-insert" || request.kind === "csr-query") {
+      throw new StatusError("MethodNotAllowed", `Cannot do ${request.kind}`);
+    }
+    const { advertiseAddress, nodeUpdateFrequencyMs } = this.#options;
+    const context: HandlerContext = {
+      kube,
+      edge,
+      index: seen,
+      pod,
+      now: clock.now(),
+      advertiseAddress,
+      nodeUpdateFrequencyMs,
+      signal,
+    };
+    const handler = HANDLERS[request.kind] as Handler<RequestKind>;
+    return await handler(request, context);
+  }
+
+  async #findPod(
+    { namespace, name }: UpstreamRequest,
+    signal: AbortSignal,
+  ): Promise<Pod | undefined> {
+    const known = this.#components.index.pod(namespace, name);
+    if (known !== undefined) return known;
+    try {
+      return await this.#components.kube.get(PODS, { namespace, name }, { signal });
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  #mayReport(node: string): boolean {
+    const now = this.#components.clock.now();
+    const budget = this.#eventBudgets.get(node) ?? { left: EVENT_BURST, at: now };
+    this.#eventBudgets.set(node, budget);
+    const earned = Math.floor((now - budget.at) / EVENT_INTERVAL_MS);
+    if (earned > 0) {
+      budget.left = Math.min(EVENT_BURST, budget.left + earned);
+      budget.at += earned * EVENT_INTERVAL_MS;
+    }
+    if (budget.left === 0) return false;
+    budget.left--;
+    return true;
+  }
+
+  #refuse(
+    how: RequestTraits | undefined,
+    message: Message,
+    error: StatusError,
+    signal: AbortSignal,
+  ): void {
+    if (signal.aborted || this.#refusals.size >= MAX_REFUSALS) return;
+    const reply = replyWithError(how ?? UNKNOWN, message, error);
+    if (reply === undefined) return;
+    const { send, log } = this.#components;
+    this.#refusals.add(
+      send(reply, signal).catch((failure) => {
+        if (!signal.aborted) {
+          log.error("Cannot refuse a message of an edge", failure, { resource: message.route.resource });
+        }
+      }),
+      signal,
+    );
+  }
+
+  /** Violations once for each node and kind, so that a hostile edge does not fill the log; the metric counts them all. */
+  #logFailure({ kind, nodeName, namespace, name }: UpstreamRequest, status: StatusError): void {
+    const { log } = this.#components;
+    const fields = { node: nodeName, kind, namespace, name, err: status.message };
+    if (isForbidden(status)) {
+      const key = `${nodeName} ${kind}`;
+      if (this.#logged.has(key) || this.#logged.size >= MAX_LOGGED) return;
+      this.#logged.add(key);
+      log.warning("Refused what a node may not do", fields);
+    } else if (status.code >= 500) log.warning("Cannot do what an edge asks for", fields);
+    else log.debug("An edge asked for what cannot be done", { ...fields, reason: status.reason });
+  }
+}
+
+/** How messages of unknown types are answered: whoever waits must not wait for its timeout. */
+const UNKNOWN: Pick<RequestTraits, "reply" | "replyType"> = { reply: "object" };
+
+function replyRoute({ replyType }: Pick<RequestTraits, "replyType">, message: Message): Message["route"] {
+  let resource = message.route.resource;
+  if (replyType !== undefined) {
+    resource = printNodeResource({ ...parseNodeResource(resource), type: replyType });
+  }
+  return {
+    source: CloudModule.edgeController,
+    group: Group.resource,
+    operation: Operation.response,
+    resource,
+  };
+}
+
+/** The reply that tells success, in the form the edge expects; undefined when it does not wait. */
+export function replyWith(
+  how: RequestTraits,
+  message: Message,
+  result: KubeObject | string,
+): Message | undefined {
+  if (how.reply === "none") return undefined;
+  const resourceVersion = typeof result !== "string" && VERSIONED.has(how.kind)
+    ? result.metadata?.resourceVersion
+    : undefined;
+  return newMessage(
+    replyRoute(how, message),
+    how.reply === "wrapper" ? objectResponse(result) : result,
+    {
+      parentMsgId: message.header.msgId,
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+    },
+  );
+}
+
+/** The reply that tells what went wrong, in the form the edge expects; undefined when it does not wait. */
+export function replyWithError(
+  how: Pick<RequestTraits, "reply" | "replyType">,
+  message: Message,
+  error: StatusError,
+): Message | undefined {
+  const options = { parentMsgId: message.header.msgId };
+  const route = replyRoute(how, message);
+  switch (how.reply) {
+    case "none":
+      return undefined;
+    case "wrapper":
+      return newMessage(route, errorObjectResponse(error), options);
+    case "ok-or-text":
+      return newMessage(route, error.message, options);
+    default:
+      return newMessage(route, statusContent(error), options);
+  }
+}
