@@ -46,7 +46,8 @@ export class Lanes {
   #idle: Array<() => void> = [];
 
   constructor(options: LanesOptions) {
-    for (const numbers of Object.values(options) as PerLane[]) {
+    const { workers, workersPerNode, queuePerNode } = options;
+    for (const numbers of [workers, workersPerNode, queuePerNode]) {
       for (const [lane, number] of Object.entries(numbers)) {
         if (!Number.isInteger(number) || number < 1) {
           throw new RangeError(`Cannot work with ${number} for lane ${lane}: at least 1 is needed`);
