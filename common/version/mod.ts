@@ -23,6 +23,12 @@ export const GIT_VERSION = `${UPSTREAM_VERSION}+deno.${VERSION}`;
 /** How a program was packed: `source` under `deno run`, `compiled` by `deno compile`, `self-extract` by our own packer. */
 export type Packaging = "source" | "compiled" | "self-extract";
 
+/** How the program whose main module this is was packed; our own packer bundles TypeScript into JavaScript. */
+export function packagingOf(mainUrl: string, standalone: boolean = Deno.build.standalone): Packaging {
+  if (standalone) return "compiled";
+  return mainUrl.endsWith(".ts") ? "source" : "self-extract";
+}
+
 /** What `--version` prints, one line: `edgecore 0.1.0 (KubeEdge v1.23.1, …)`. */
 export function versionText(program: string, packaging: Packaging): string {
   const { os, arch } = Deno.build;

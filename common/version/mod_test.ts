@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { GIT_VERSION, goArch, KUBELET_VERSION, VERSION, versionInfo, versionText } from "./mod.ts";
+import {
+  GIT_VERSION,
+  goArch,
+  KUBELET_VERSION,
+  packagingOf,
+  VERSION,
+  versionInfo,
+  versionText,
+} from "./mod.ts";
 
 Deno.test("VERSION is that of deno.json", async () => {
   const { version } = JSON.parse(await Deno.readTextFile(new URL("../../deno.json", import.meta.url)));
@@ -37,4 +45,10 @@ Deno.test("versionInfo() has upstream's keys in upstream's order", () => {
 Deno.test("goArch() speaks Go's names", () => {
   assert.equal(goArch("x86_64"), "amd64");
   assert.equal(goArch("aarch64"), "arm64");
+});
+
+Deno.test("packagingOf() tells how the program was packed", () => {
+  assert.equal(packagingOf("file:///kubeedge/edge/main.ts", false), "source");
+  assert.equal(packagingOf("file:///root/.cache/kubeedge/x/edge/main.js", false), "self-extract");
+  assert.equal(packagingOf("file:///tmp/deno-compile-edgecore/edge/main.ts", true), "compiled");
 });
