@@ -124,11 +124,9 @@ export async function verifyClientCertificate(
   const info = certificateInfo(certificate);
   const refuse = (detail: string) =>
     new StatusError("Unauthorized", `Cannot accept the certificate: ${detail}`);
-  const caName = new Uint8Array(ca.subjectName.toArrayBuffer());
-  if (
-    !equalBytes(new Uint8Array(certificate.issuerName.toArrayBuffer()), caName) ||
-    !await hasSignatureOf(certificate, ca)
-  ) throw refuse("it was signed by an unknown authority, not by this cluster's CA");
+  if (!await issuedBy(ca, certificate)) {
+    throw refuse("it was signed by an unknown authority, not by this cluster's CA");
+  }
   for (const [what, one] of [["it", info], ["the CA's certificate", certificateInfo(ca)]] as const) {
     if (now < one.notBefore) {
       throw refuse(`${what} is not valid before ${new Date(one.notBefore).toISOString()}: check the clocks`);
@@ -148,6 +146,17 @@ export async function verifyClientCertificate(
   const unknown = certificate.extensions.find((e) => e.critical && !KNOWN_EXTENSIONS.has(e.type));
   if (unknown !== undefined) throw refuse(`the critical extension ${unknown.type} is unknown`);
   return info;
+}
+
+/** Whether a certificate names the CA as its issuer and has its signature. @throws {StatusError} BadRequest */
+export function isIssuedBy(caDer: Der, certificateDer: Der): Promise<boolean> {
+  return issuedBy(readCertificate(caDer), readCertificate(certificateDer));
+}
+
+async function issuedBy(ca: X509Certificate, certificate: X509Certificate): Promise<boolean> {
+  const issuer = new Uint8Array(certificate.issuerName.toArrayBuffer());
+  return equalBytes(issuer, new Uint8Array(ca.subjectName.toArrayBuffer())) &&
+    await hasSignatureOf(certificate, ca);
 }
 
 /** Whether the CA's key made the signature; a key or algorithm that WebCrypto cannot use did not. */

@@ -1,5 +1,10 @@
 import { StatusError } from "../errors/mod.ts";
-import { Name, Pkcs10CertificateRequest, Pkcs10CertificateRequestGenerator } from "./_x509.ts";
+import {
+  Name,
+  Pkcs10CertificateRequest,
+  Pkcs10CertificateRequestGenerator,
+  SubjectAlternativeNameExtension,
+} from "./_x509.ts";
 import { type Subject, subjectOf } from "./certificate.ts";
 import { type Der, MAX_DER_BYTES } from "./der.ts";
 import { exportSec1, generateKeys } from "./ec_key.ts";
@@ -54,6 +59,8 @@ export async function createNodeRequest(nodeName: string): Promise<NewRequest> {
 /** A request whose signature proves that the asker holds the key. */
 export interface VerifiedRequest {
   subject: Subject;
+  /** Whether it asks for subject alternative names. */
+  hasAlternativeNames: boolean;
   request: Pkcs10CertificateRequest;
 }
 
@@ -79,5 +86,6 @@ export async function verifyRequest(der: Der): Promise<VerifiedRequest> {
       "Cannot accept the certificate request: it is not signed with the key it carries",
     );
   }
-  return { subject: subjectOf(request.subjectName), request };
+  const hasAlternativeNames = request.extensions.some((e) => e instanceof SubjectAlternativeNameExtension);
+  return { subject: subjectOf(request.subjectName), hasAlternativeNames, request };
 }

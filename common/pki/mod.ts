@@ -15,6 +15,7 @@ export type { Authority, KeyPair, NodeCertificateOptions, ServingOptions } from 
 export {
   ExtendedKeyUsage,
   isIpAddress,
+  isIssuedBy,
   normalizeAddress,
   parseCertificate,
   verifyClientCertificate,

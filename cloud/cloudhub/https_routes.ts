@@ -1,0 +1,217 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { errorText, isNotFound } from "../../common/errors/mod.ts";
+import { NODES } from "../../common/kubeclient/resources.ts";
+import type { KubeReader } from "../../common/kubeclient/types.ts";
+import { CloudModule, type Message, newMessage, parseJson } from "../../common/model/mod.ts";
+import type { Logger, Send } from "../../common/module/mod.ts";
+import type { Der } from "../../common/pki/mod.ts";
+import { peerCertificate } from "./listener.ts";
+import type { HubMetrics } from "./metrics.ts";
+import { answerCertificateRequest, type NodeCertificateComponents } from "./node_certificates.ts";
+
+/** What the handlers of the HTTPS endpoint use. */
+export interface HttpsComponents {
+  kube: Pick<KubeReader, "get">;
+  certificates: NodeCertificateComponents;
+  /** Absent when no task manager runs. */
+  taskManager: Send<Message> | undefined;
+  metrics: HubMetrics;
+  log: Logger;
+}
+
+/** What a method and a path ask for. */
+export type HttpsRoute =
+  | { kind: "ca" }
+  | { kind: "certificate" }
+  | { kind: "node"; node: string }
+  | { kind: "nodeUpgrade" }
+  | { kind: "taskStatus"; taskType: string; taskId: string; node: string }
+  | { kind: "methodNotAllowed" }
+  | { kind: "notFound" };
+
+/** Limits of request bodies, bytes. Upstream: kubeedge common/constants/default.go @ 16cd854 */
+const MAX_CSR_BYTES = 1024 * 1024;
+const MAX_STATUS_BYTES = 3 * 1024 * 1024;
+
+/** Finds the route. Pure. Upstream: kubeedge cloud/pkg/cloudhub/servers/httpserver/server.go @ 16cd854 */
+export function routeHttps(method: string, target: string): HttpsRoute {
+  const path = target.split("?", 1)[0]!;
+  const parts: string[] = [];
+  for (const part of path.split("/").slice(1)) {
+    const text = decodePart(part);
+    if (text === undefined) return { kind: "notFound" };
+    parts.push(text);
+  }
+  if (parts.length > 1 && parts.at(-1) === "") parts.pop();
+  const [first, a = "", , b = "", , c = "", last] = parts;
+  const only = (wanted: string, route: HttpsRoute): HttpsRoute =>
+    method === wanted ? route : { kind: "methodNotAllowed" };
+  if (path === "/ca.crt") return only("GET", { kind: "ca" });
+  if (path === "/edge.crt") return only("GET", { kind: "certificate" });
+  if (path === "/nodeupgrade") return only("POST", { kind: "nodeUpgrade" });
+  if (first === "node" && parts.length <= 2) return only("GET", { kind: "node", node: a });
+  if (
+    first === "task" && parts.length === 7 && parts[2] === "name" && parts[4] === "node" && last === "status"
+  ) return only("POST", { kind: "taskStatus", taskType: a, taskId: b, node: c });
+  return { kind: "notFound" };
+}
+
+function decodePart(part: string): string | undefined {
+  try {
+    return decodeURIComponent(part);
+  } catch (error) {
+    if (error instanceof URIError) return undefined;
+    throw error;
+  }
+}
+
+interface Answer {
+  status: number;
+  body: string | Uint8Array;
+}
+
+/** The handler of the HTTPS endpoint. It never throws; what fails unexpectedly is logged and answered with 500. */
+export function httpsHandler(
+  components: HttpsComponents,
+): (request: IncomingMessage, response: ServerResponse) => void {
+  return (request, response) => {
+    answer(request, components).catch((error): Answer => {
+      if (error instanceof BodyError) return { status: error.status, body: error.message };
+      components.log.error("Cannot answer a request", error, { method: request.method, path: request.url });
+      return { status: 500, body: "internal error" };
+    }).then(({ status, body }) => {
+      if (response.destroyed || response.headersSent) return;
+      const binary = typeof body !== "string";
+      response.writeHead(status, {
+        "Content-Type": binary ? "application/octet-stream" : "text/plain; charset=utf-8",
+        "Content-Length": binary ? body.length : new TextEncoder().encode(body).length,
+        "X-Content-Type-Options": "nosniff",
+        // Joins are rare and far apart: an idle connection would only take one of the places.
+        Connection: "close",
+      });
+      response.end(body);
+    });
+  };
+}
+
+async function answer(request: IncomingMessage, components: HttpsComponents): Promise<Answer> {
+  const route = routeHttps(request.method ?? "GET", request.url ?? "/");
+  switch (route.kind) {
+    case "ca":
+      return { status: 200, body: components.certificates.authority.certificate };
+    case "certificate":
+      return await certificate(request, components);
+    case "node":
+      return await node(route.node, components);
+    case "nodeUpgrade":
+      return await status(request, "upgrade", "task//node/", components);
+    case "taskStatus":
+      return await status(request, route.taskType, `task/${route.taskId}/node/${route.node}`, components);
+    case "methodNotAllowed":
+      return { status: 405, body: "405: Method Not Allowed" };
+    case "notFound":
+      return { status: 404, body: "404: Page Not Found" };
+  }
+}
+
+async function certificate(request: IncomingMessage, components: HttpsComponents): Promise<Answer> {
+  const csr = await readBody(request, MAX_CSR_BYTES);
+  const { headers } = request;
+  const node = headers.nodename;
+  const usages = headers.extkeyusages;
+  const decided = await answerCertificateRequest({
+    node: typeof node === "string" ? node : "",
+    authorization: headers.authorization ?? "",
+    extKeyUsages: typeof usages === "string" ? usages : "",
+    peerCertificate: peerCertificate(request),
+    csr,
+  }, components.certificates);
+  components.metrics.joins.inc(1, { result: decided.result });
+  if (decided.status === 200) {
+    components.log.info("Signed a node certificate", { node, result: decided.result });
+    return { status: 200, body: decided.body };
+  }
+  components.log.warning("Refused a node certificate", { node, reason: decided.text, from: peerOf(request) });
+  return { status: decided.status, body: decided.text };
+}
+
+const peerOf = (request: IncomingMessage) => request.socket.remoteAddress;
+
+async function node(name: string, { kube, log }: HttpsComponents): Promise<Answer> {
+  if (name === "") return { status: 400, body: "nodename parameter is required" };
+  try {
+    await kube.get(NODES, { name });
+    return { status: 200, body: "Node found" };
+  } catch (error) {
+    if (isNotFound(error)) return { status: 404, body: "Node not found" };
+    log.error("Cannot look for a node", error, { node: name });
+    return { status: 500, body: "Failed to query node information" };
+  }
+}
+
+async function status(
+  request: IncomingMessage,
+  operation: string,
+  resource: string,
+  { taskManager, log }: HttpsComponents,
+): Promise<Answer> {
+  const bytes = await readBody(request, MAX_STATUS_BYTES);
+  let content: unknown;
+  try {
+    content = parseJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (error) {
+    return { status: 400, body: `Cannot read the request body: ${errorText(error)}` };
+  }
+  if (taskManager === undefined) {
+    log.warning("Refused a task status: modules.taskManager is not enabled", {
+      resource,
+      from: peerOf(request),
+    });
+    return { status: 503, body: "Cannot take the status: modules.taskManager is not enabled in cloudcore" };
+  }
+  const { cloudHub } = CloudModule;
+  await taskManager(newMessage({ source: cloudHub, group: cloudHub, operation, resource }, content));
+  return { status: 200, body: "ok" };
+}
+
+class BodyError extends Error {
+  override readonly name = "BodyError";
+  readonly status: 400 | 413;
+  constructor(status: 400 | 413, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** The whole body. @throws {BodyError} 413 over the limit (upstream says 400 at the POST endpoints), 400 when it is cut off */
+function readBody(request: IncomingMessage, limitBytes: number): Promise<Der> {
+  const tooLarge = () =>
+    new BodyError(
+      request.method === "POST" ? 400 : 413,
+      `Cannot read the request body: it is larger than ${limitBytes} bytes`,
+    );
+  return new Promise((resolve, reject) => {
+    if (Number(request.headers["content-length"] ?? 0) > limitBytes) return reject(tooLarge());
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    request.on("data", (chunk: Uint8Array) => {
+      length += chunk.length;
+      if (length > limitBytes) {
+        request.pause();
+        reject(tooLarge());
+      } else chunks.push(chunk);
+    });
+    request.on("end", () => {
+      const whole = new Uint8Array(length);
+      let at = 0;
+      for (const chunk of chunks) {
+        whole.set(chunk, at);
+        at += chunk.length;
+      }
+      resolve(whole);
+    });
+    const cut = () => reject(new BodyError(400, "Cannot read the request body: the connection ended"));
+    request.on("error", cut);
+    request.on("close", cut);
+  });
+}

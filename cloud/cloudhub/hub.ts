@@ -1,0 +1,333 @@
+import type { WebSocket } from "./_ws.ts";
+import { errorText, isNotFound } from "../../common/errors/mod.ts";
+import { CONFIG_MAPS, NODES } from "../../common/kubeclient/resources.ts";
+import type { KubeClient } from "../../common/kubeclient/types.ts";
+import {
+  CloudModule,
+  Group,
+  type Message,
+  newErrorResponse,
+  newMessage,
+  newResponse,
+  Operation,
+  printMessage,
+  splitNode,
+  targetNode,
+} from "../../common/model/mod.ts";
+import type { Clock, Logger, Send } from "../../common/module/mod.ts";
+import { decideEnqueue, deliveryClassOf } from "./delivery_class.ts";
+import type { DeliveryLog } from "./delivery_log.ts";
+import type { HubMetrics } from "./metrics.ts";
+import { NodePool, type PoolItem } from "./node_pool.ts";
+import type { ResolvedOptions } from "./options.ts";
+import { NodeSession } from "./session.ts";
+import { decideUpstream, type UpstreamTarget } from "./upstream.ts";
+
+/** What the hub uses. */
+export interface HubComponents {
+  kube: Pick<KubeClient, "get" | "patch">;
+  /** Modules that take messages of nodes; what is for one that is missing is dropped and logged. */
+  targets: Readonly<Partial<Record<UpstreamTarget, Send<Message>>>> & { edgeController: Send<Message> };
+  deliveryLog: DeliveryLog;
+  clock: Clock;
+  log: Logger;
+  metrics: HubMetrics;
+  /** Aborts when cloudhub stops. */
+  signal: AbortSignal;
+}
+
+const ANNOTATION_TRIES = 3;
+const ANNOTATION_WAIT_MS = 1_000;
+
+/** All sessions and what waits for each node. */
+export class Hub {
+  readonly #c: HubComponents;
+  readonly #options: ResolvedOptions;
+  readonly #sessions = new Map<string, NodeSession>();
+  readonly #open = new Set<NodeSession>();
+  readonly #pools = new Map<string, NodePool>();
+  readonly #background = new Set<Promise<void>>();
+  #droppedLoggedAt = -Infinity;
+
+  constructor(components: HubComponents, options: ResolvedOptions) {
+    this.#c = components;
+    this.#options = options;
+  }
+
+  /** Nodes with a session. */
+  get connectedNodes(): number {
+    return this.#sessions.size;
+  }
+
+  /** Whether a node has a session. */
+  isConnected(node: string): boolean {
+    return this.#sessions.has(node);
+  }
+
+  /** Messages that wait, of all nodes. */
+  get queuedMessages(): number {
+    return this.#pools.values().reduce((sum, pool) => sum + pool.count, 0);
+  }
+
+  /** Characters of messages that wait, of all nodes. */
+  get queuedChars(): number {
+    return this.#pools.values().reduce((sum, pool) => sum + pool.chars, 0);
+  }
+
+  /** Makes an accepted socket the session of its node; an older session ends. */
+  accept(node: string, ws: WebSocket): void {
+    const { clock, log, metrics, deliveryLog } = this.#c;
+    const older = this.#sessions.get(node);
+    const pool = this.#pool(node);
+    if (older !== undefined) {
+      older.replaced = true;
+      this.#dropUndeliverable(pool);
+    }
+    deliveryLog.connected(node);
+    const session = new NodeSession(node, ws, {
+      pool,
+      clock,
+      log,
+      metrics,
+      onMessage: (session, message) => this.#receive(session, message),
+      onEnd: (session) => this.#end(session),
+    });
+    this.#sessions.set(node, session);
+    this.#open.add(session);
+    metrics.connections.inc(1, { result: "accepted" });
+    log.info("Node connected", { node, replaced: older !== undefined });
+    older?.end("a newer connection of this node took over");
+    session.enqueue(() => this.#tell(node, "connected"));
+    this.#inBackground(this.#annotate(node));
+    session.pump();
+  }
+
+  #pool(node: string): NodePool {
+    let pool = this.#pools.get(node);
+    if (pool === undefined) {
+      const { queueLimitCount: maxCount, queueLimitChars: maxChars, inflightWindow: window } = this.#options;
+      this.#pools.set(node, pool = new NodePool({ maxCount, maxChars, window }));
+    }
+    return pool;
+  }
+
+  #end(session: NodeSession): void {
+    this.#open.delete(session);
+    if (this.#sessions.get(session.node) !== session) return;
+    this.#sessions.delete(session.node);
+    const pool = this.#pools.get(session.node);
+    if (pool !== undefined) {
+      this.#dropUndeliverable(pool);
+      if (pool.count === 0) this.#pools.delete(session.node);
+    }
+    if (!this.#c.signal.aborted) session.enqueue(() => this.#tell(session.node, "disconnected"));
+  }
+
+  #dropUndeliverable(pool: NodePool): void {
+    const dropped = pool.disconnected();
+    if (dropped > 0) this.#c.metrics.dropped.inc(dropped, { reason: "disconnected" });
+  }
+
+  #tell(node: string, operation: "connected" | "disconnected"): Promise<void> {
+    const route = {
+      source: CloudModule.cloudHub,
+      group: Group.resource,
+      operation,
+      resource: `node/${node}`,
+    };
+    return this.#c.targets.edgeController(newMessage(route, node), { signal: this.#c.signal });
+  }
+
+  #receive(session: NodeSession, message: Message): void {
+    const action = decideUpstream(message, session.node);
+    switch (action.kind) {
+      case "keepalive":
+        return session.keepalive();
+      case "control":
+        return session.send(newResponse(message, "ack"));
+      case "acknowledgement":
+        return this.#acknowledge(session, action.id);
+      case "clusterCa":
+        return session.enqueue(() => this.#sendClusterCa(session, message));
+      case "drop":
+        this.#c.metrics.rejectedFrames.inc(1, { reason: "not_allowed" });
+        return session.warn("Ignored a message of a node", {
+          reason: action.reason,
+          operation: message.route.operation,
+          resource: message.route.resource,
+          content: typeof message.content === "string" ? message.content.slice(0, 300) : undefined,
+        });
+      case "forward": {
+        const send = this.#c.targets[action.to];
+        if (send === undefined) {
+          this.#c.metrics.rejectedFrames.inc(1, { reason: "no_module" });
+          return session.warn("Ignored a message for a module that is not enabled", {
+            module: action.to,
+            operation: message.route.operation,
+            resource: message.route.resource,
+          });
+        }
+        const size = typeof message.content === "string" ? message.content.length : ASSUMED_CHARS;
+        return session.enqueue(() => send(action.message, { signal: this.#c.signal }), size);
+      }
+    }
+  }
+
+  #acknowledge(session: NodeSession, id: string): void {
+    const { deliveryLog, metrics } = this.#c;
+    const item = this.#pools.get(session.node)?.acknowledge(id);
+    metrics.acks.inc(1, { result: item === undefined ? "unknown" : "known" });
+    if (item?.object === undefined) return;
+    if (item.operation === Operation.delete) deliveryLog.forget(session.node, item.object);
+    else deliveryLog.confirm(session.node, item.object, item.version);
+    session.pump();
+  }
+
+  async #sendClusterCa(session: NodeSession, request: Message): Promise<void> {
+    let pem = this.#options.clusterCa;
+    if (pem === undefined) {
+      try {
+        const ref = { namespace: this.#options.namespace, name: "kube-root-ca.crt" };
+        pem = (await this.#c.kube.get(CONFIG_MAPS, ref, { signal: this.#c.signal })).data?.["ca.crt"];
+      } catch (error) {
+        const text = `Cannot read the cluster's CA: ${errorText(error)}`;
+        session.send(newErrorResponse(request, text, CloudModule.cloudHub));
+        return session.warn("Cannot answer k8s/ca.crt", { reason: text });
+      }
+    }
+    const route = { source: CloudModule.cloudHub, group: Group.resource, resource: request.route.resource };
+    session.send(
+      newMessage({ ...route, operation: Operation.response }, pem ?? "", {
+        parentMsgId: request.header.msgId,
+      }),
+    );
+  }
+
+  /** Takes a message of a cloud module for a node. */
+  deliver(message: Message): void {
+    const node = targetNode(message.route.resource);
+    if (node === undefined) return this.#drop("no_node", message, "the resource names no node");
+    const { rest: resource } = splitNode(message.route.resource);
+    const { operation } = message.route;
+    if (operation === Operation.delete && resource === `null/node/${node}`) return this.#removeNode(node);
+
+    const delivery = deliveryClassOf(message, resource);
+    if (delivery.kind === "undeliverable") return this.#drop("undeliverable", message, delivery.reason);
+    const session = this.#sessions.get(node);
+    const item = toItem(message, resource, delivery);
+    if (delivery.kind === "once") {
+      if (session === undefined) return this.#drop("not_connected", message, "the node is not connected");
+      if (!this.#pool(node).addOnce(item)) return this.#overflow(node, message);
+      return session.pump();
+    }
+    if (operation === Operation.response && session === undefined) {
+      return this.#drop("not_connected", message, "the asker is not connected");
+    }
+    const pool = this.#pool(node);
+    const { object, version } = delivery;
+    const key = keyOf(item, resource);
+    const recorded = object.uid === "" ? undefined : this.#c.deliveryLog.recorded(node, object.uid);
+    const facts = { operation, deleting: object.deleting, version, stored: pool.stored(key), recorded };
+    if (decideEnqueue(facts) === "discard") return this.#c.metrics.dropped.inc(1, { reason: "not_newer" });
+    if (!pool.add(key, item)) return this.#overflow(node, message);
+    if (recorded === undefined && operation !== Operation.delete) this.#c.deliveryLog.begin(node, object);
+    session?.pump();
+  }
+
+  /** The session ends, since everything is offered anew on the next connection; without one the message is dropped for the same reason. */
+  #overflow(node: string, message: Message): void {
+    this.#drop("overflow", message, "the node's queue is full");
+    this.#sessions.get(node)?.end("too many messages wait for this node", 1013);
+  }
+
+  #removeNode(node: string): void {
+    this.#c.log.info("Node was deleted, ending its session", { node });
+    this.#pools.delete(node);
+    this.#c.deliveryLog.forgetNode(node);
+    this.#sessions.get(node)?.end("the node was deleted");
+  }
+
+  #drop(reason: string, { route }: Message, text: string): void {
+    const { clock, log, metrics } = this.#c;
+    metrics.dropped.inc(1, { reason });
+    const now = clock.now();
+    const fields = {
+      reason: text,
+      source: route.source,
+      operation: route.operation,
+      resource: route.resource,
+    };
+    if (reason === "not_connected" || now - this.#droppedLoggedAt < 1_000) {
+      log.debug("Dropped a message", fields);
+    } else {
+      this.#droppedLoggedAt = now;
+      log.warning("Dropped a message to a node", fields);
+    }
+  }
+
+  /** Writes at the node which cloudcore serves it; a node that is not registered yet is tried again. */
+  async #annotate(node: string): Promise<void> {
+    const { kube, clock, log, signal } = this.#c;
+    const body = {
+      metadata: { annotations: { cloudcore: this.#options.localIp } },
+    };
+    for (let attempt = 1; !signal.aborted; attempt++) {
+      try {
+        await kube.patch(NODES, { name: node }, { type: "merge", body }, { signal });
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        if (attempt < ANNOTATION_TRIES) await clock.sleep(ANNOTATION_WAIT_MS, { signal });
+        else if (isNotFound(error)) return log.debug("Node is not registered, not annotated", { node });
+        else return log.error("Cannot annotate the node with this cloudcore", error, { node });
+      }
+    }
+  }
+
+  #inBackground(work: Promise<void>): void {
+    const kept = work.catch((error) => {
+      if (!this.#c.signal.aborted) throw error;
+    }).finally(() => this.#background.delete(kept));
+    this.#background.add(kept);
+  }
+
+  /** Ends what is out of time and sends again what was not acknowledged. */
+  sweep(): void {
+    const now = this.#c.clock.now();
+    for (const session of this.#open) session.sweep(now, this.#options.keepaliveIntervalMs);
+  }
+
+  /** Closes all sessions; resolves when their work is done. */
+  async close(): Promise<void> {
+    const sessions = [...this.#open];
+    for (const session of sessions) session.end("cloudcore is stopping", 1001);
+    await Promise.all([...sessions.map((session) => session.idle), ...this.#background]);
+  }
+}
+
+/** What a message that is not a string is taken to hold, for the bound on what waits. */
+const ASSUMED_CHARS = 16 * 1024;
+
+function toItem(
+  message: Message,
+  resource: string,
+  delivery: Exclude<ReturnType<typeof deliveryClassOf>, { kind: "undeliverable" }>,
+): PoolItem {
+  // Both would make an edge take the message for something else.
+  const { sync: _sync, type: _type, ...header } = message.header;
+  const text = printMessage({ header, route: { ...message.route, resource }, content: message.content });
+  const acknowledged = delivery.kind === "acknowledged";
+  return {
+    id: header.msgId,
+    operation: message.route.operation,
+    version: acknowledged ? delivery.version : "",
+    text,
+    object: acknowledged ? delivery.object : undefined,
+  };
+}
+
+/** Replies never stand for one another; an object without uid is known by its path. */
+function keyOf({ id, operation, object }: PoolItem, resource: string): string {
+  if (operation === Operation.response) return `reply ${id}`;
+  return object?.uid ? `uid ${object.uid}` : `path ${resource}`;
+}

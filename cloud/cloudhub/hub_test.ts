@@ -1,0 +1,368 @@
+import assert from "node:assert/strict";
+import { CONFIG_MAPS, NODES } from "../../common/kubeclient/resources.ts";
+import { type Message, newMessage } from "../../common/model/mod.ts";
+import { createAuthority, loadAuthority } from "../../common/pki/mod.ts";
+import {
+  credentialsOf,
+  openEdge,
+  type RunningHub,
+  startHub,
+  type TestEdge,
+  until,
+  UpgradeRefused,
+} from "./_testing.ts";
+
+const WAIT = () => ({ signal: AbortSignal.timeout(5_000) });
+
+function podMessage(
+  node: string,
+  name: string,
+  version: string,
+  more: Record<string, unknown> = {},
+): Message {
+  const route = {
+    source: "edgecontroller",
+    group: "resource",
+    operation: "update",
+    resource: `node/${node}/default/pod/${name}`,
+  };
+  const metadata = { name, namespace: "default", uid: `uid-${name}`, resourceVersion: version, ...more };
+  return newMessage(route, { apiVersion: "v1", kind: "Pod", metadata }, { resourceVersion: version });
+}
+
+const KEEPALIVE = () =>
+  newMessage({ source: "websocket", group: "resource", operation: "keepalive", resource: "node" }, "ping");
+
+const leaseQuery = (content: unknown = null) =>
+  newMessage({ source: "edged", group: "meta", operation: "query", resource: "default/lease/x" }, content);
+
+/** The next message that a module was sent about a node's own doing. */
+async function nextUpstream(hub: RunningHub): Promise<Message> {
+  for (;;) {
+    const message = await hub.upstream.receive(WAIT());
+    assert.ok(message);
+    if (message.route.operation !== "connected" && message.route.operation !== "disconnected") return message;
+  }
+}
+
+/** Resolves once everything an edge sent so far was looked at. */
+async function flushed(edge: TestEdge): Promise<void> {
+  const ping = newMessage({ source: "edged", group: "meta", operation: "ping", resource: "x" }, null);
+  edge.send(ping);
+  for (;;) {
+    const answer = await edge.received.receive(WAIT());
+    assert.ok(answer);
+    if (answer.header.parentMsgId === ping.header.msgId) {
+      assert.deepEqual([answer.route.operation, answer.content], ["response", "ack"]);
+      return;
+    }
+  }
+}
+
+Deno.test("a session carries messages both ways, and tells edgecontroller of its begin and end", async () => {
+  await using hub = await startHub();
+  {
+    await using edge = await hub.connect("edge-1", { path: "/any/path" });
+    const connected = await hub.upstream.receive(WAIT());
+    assert.deepEqual(connected?.route, {
+      source: "cloudhub",
+      group: "resource",
+      operation: "connected",
+      resource: "node/edge-1",
+    });
+    assert.match(hub.metrics(), /KubeEdge_CloudHub_connected_nodes 1/);
+
+    edge.send(KEEPALIVE());
+    edge.send(leaseQuery());
+    assert.equal((await nextUpstream(hub)).route.resource, "node/edge-1/default/lease/x");
+
+    await hub.inbox.send(podMessage("edge-1", "web", "7"));
+    const pod = await edge.received.receive(WAIT());
+    assert.equal(pod?.route.resource, "default/pod/web");
+    assert.equal(pod?.header.resourceVersion, "7");
+    await until(() => /acks_total\{result="known"\} 1/.test(hub.metrics()), "the acknowledgement is counted");
+    assert.match(hub.metrics(), /queue_messages 0/);
+  }
+  const gone = await hub.upstream.receive(WAIT());
+  assert.equal(gone?.route.operation, "disconnected");
+  assert.match(hub.metrics(), /KubeEdge_CloudHub_connected_nodes 0/);
+});
+
+Deno.test("cloudHub() refuses connections it must not serve, and says why", async (t) => {
+  await using hub = await startHub({ nodeLimit: 1 });
+  await using _edge = await hub.connect("edge-1");
+  const refused = (status: number, pattern: RegExp) => (error: unknown) => {
+    assert.ok(error instanceof UpgradeRefused, String(error));
+    assert.equal(error.status, status);
+    assert.match(error.text, pattern);
+    return true;
+  };
+  const mine = await hub.issue("edge-1");
+  await t.step("another node's certificate", () =>
+    assert.rejects(
+      hub.connect("edge-2", { credentials: mine }),
+      refused(403, /certificate of "system:node:edge-1" does not belong to node edge-2.*join it again/),
+    ));
+  await t.step("a foreign Origin", () =>
+    assert.rejects(
+      hub.connect("edge-1", { headers: { Origin: "https://example.org" } }),
+      refused(403, /Origin/),
+    ));
+  await t.step(
+    "another use",
+    () =>
+      assert.rejects(
+        hub.connect("edge-1", { headers: { ConnectionUse: "str" } }),
+        refused(400, /ConnectionUse/),
+      ),
+  );
+  await t.step(
+    "no node_id",
+    () => assert.rejects(hub.connect("", { credentials: mine }), refused(400, /node_id is missing/)),
+  );
+  await t.step(
+    "a node_id with a slash",
+    () => assert.rejects(hub.connect("a/b", { credentials: mine }), refused(400, /not the name of a node/)),
+  );
+  await t.step(
+    "more nodes than the limit",
+    () => assert.rejects(hub.connect("edge-2"), refused(503, /nodeLimit/)),
+  );
+  await t.step("a serving certificate", async () => {
+    const credentials = await hub.issue("edge-1", { extKeyUsages: [1] });
+    await assert.rejects(hub.connect("edge-1", { credentials }));
+  });
+  await t.step("an expired certificate", async () => {
+    const credentials = await hub.issue("edge-1", { now: Date.now() - 5 * 86_400_000 });
+    await assert.rejects(hub.connect("edge-1", { credentials }));
+  });
+  await t.step("a certificate of another CA", async () => {
+    const other = await loadAuthority(await createAuthority(Date.now()));
+    const credentials = await credentialsOf("edge-1", other, { now: Date.now(), validityDays: 1 });
+    await assert.rejects(hub.connect("edge-1", { credentials }));
+  });
+  await t.step("no certificate", async () => {
+    await assert.rejects(openEdge(hub.ports.websocket, hub.ca, "edge-1", {}));
+  });
+  await t.step("the joined header of a client that tried again is fine", async () => {
+    await using edge = await hub.connect("edge-1", { headers: { ConnectionUse: "msg, msg" } });
+    assert.equal(edge.socket.readyState, edge.socket.OPEN);
+  });
+});
+
+Deno.test("legacy certificates open a session for any node only when that is allowed", async () => {
+  await using hub = await startHub({ legacyCertificates: true });
+  const credentials = await hub.issue("edge-1");
+  await assert.rejects(hub.connect("edge-2", { credentials }), UpgradeRefused);
+});
+
+Deno.test("the newest connection of a node wins", async () => {
+  await using hub = await startHub();
+  await using older = await hub.connect("edge-1");
+  await using newer = await hub.connect("edge-1");
+  assert.deepEqual(await older.closed, { code: 1008, reason: "a newer connection of this node took over" });
+  await hub.inbox.send(podMessage("edge-1", "web", "7"));
+  assert.equal((await newer.received.receive(WAIT()))?.route.resource, "default/pod/web");
+  // The old one's end is not the node's.
+  newer.send(leaseQuery());
+  const operations = [];
+  for (;;) {
+    const message = await hub.upstream.receive(WAIT());
+    operations.push(message?.route.operation);
+    if (message?.route.operation === "query") break;
+  }
+  assert.deepEqual(operations, ["connected", "connected", "query"]);
+});
+
+Deno.test("frames that are no messages are counted, and neither session nor other nodes suffer", async (t) => {
+  await using hub = await startHub();
+  await using edge = await hub.connect("edge-1");
+  await using other = await hub.connect("edge-2");
+  const rows: Array<[string, string | Uint8Array]> = [
+    ["text", "hello"],
+    ["nothing", ""],
+    ["null", "null"],
+    ["an array", "[]"],
+    ["a number", "0"],
+    ["a deep one", "[".repeat(100_000)],
+    ["bytes that are no text", Uint8Array.of(0xff, 0xfe)],
+    ["a header of another type", '{"header":3}'],
+  ];
+  for (const [index, [name, frame]] of rows.entries()) {
+    await t.step(name, async () => {
+      edge.socket.send(frame);
+      await flushed(edge);
+      assert.match(
+        hub.metrics(),
+        new RegExp(`rejected_frames_total\\{reason="malformed"\\} ${index + 1}\\n`),
+      );
+    });
+  }
+  await flushed(other);
+  assert.equal(
+    hub.logged.filter((line) => line.includes("not a message")).length,
+    1,
+    "the log is not flooded",
+  );
+});
+
+Deno.test("frames are taken as text, as binary, and in fragments", async () => {
+  await using hub = await startHub();
+  await using edge = await hub.connect("edge-1");
+  const text = JSON.stringify({
+    header: { msg_id: "a", timestamp: 1 },
+    route: leaseQuery().route,
+    content: "x",
+  });
+  edge.socket.send(new TextEncoder().encode(text), { binary: true });
+  assert.equal((await nextUpstream(hub)).content, "x");
+  edge.socket.send(text.slice(0, 20), { fin: false });
+  edge.socket.send(text.slice(20, 50), { fin: false });
+  edge.socket.send(text.slice(50), { fin: true });
+  assert.equal((await nextUpstream(hub)).content, "x");
+});
+
+Deno.test("a frame over the limit ends the session with 1009", async () => {
+  await using hub = await startHub({ maxFrameBytes: 10_000 });
+  await using edge = await hub.connect("edge-1");
+  await using other = await hub.connect("edge-2");
+  edge.socket.send("x".repeat(10_001));
+  assert.equal((await edge.closed).code, 1009);
+  await flushed(other);
+  assert.match(hub.metrics(), /rejected_frames_total\{reason="too_large"\} 1/);
+});
+
+Deno.test("a node cannot speak as a module of the cloud, nor for another node", async () => {
+  await using hub = await startHub();
+  await using edge = await hub.connect("edge-1");
+  const forged = leaseQuery();
+  for (const source of ["edgecontroller", "cloudhub", "devicecontroller", "synccontroller", "cloudStream"]) {
+    edge.send({ ...forged, route: { ...forged.route, source } });
+  }
+  edge.send({ ...forged, route: { ...forged.route, resource: "node/edge-2/default/lease/x" } });
+  const message = await nextUpstream(hub);
+  assert.equal(message.route.resource, "node/edge-1/node/edge-2/default/lease/x");
+});
+
+Deno.test("k8s/ca.crt is answered from the cluster, or with what went wrong", async () => {
+  await using hub = await startHub();
+  await using edge = await hub.connect("edge-1");
+  const ask = () =>
+    newMessage(
+      { source: "metamanager", group: "resource", operation: "query", resource: "k8s/ca.crt" },
+      null,
+    );
+  edge.send(ask());
+  assert.equal((await edge.received.receive(WAIT()))?.route.operation, "error");
+  hub.kube.seed(CONFIG_MAPS, {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { namespace: "kubeedge", name: "kube-root-ca.crt" },
+    data: { "ca.crt": "PEM" },
+  });
+  const request = ask();
+  edge.send(request);
+  const answer = await edge.received.receive(WAIT());
+  assert.deepEqual(
+    [answer?.route.source, answer?.route.operation, answer?.route.resource, answer?.content],
+    ["cloudhub", "response", "k8s/ca.crt", "PEM"],
+  );
+  assert.equal(answer?.header.parentMsgId, request.header.msgId);
+});
+
+Deno.test("what a node missed is delivered when it connects, the newest of each object only", async () => {
+  await using hub = await startHub();
+  await hub.inbox.send(podMessage("edge-1", "web", "7"));
+  await hub.inbox.send(podMessage("edge-1", "web", "9"));
+  await hub.inbox.send(podMessage("edge-1", "web", "8"));
+  await hub.inbox.send(podMessage("edge-1", "db", "10"));
+  await until(() => /queue_messages 2/.test(hub.metrics()), "two messages wait");
+  await using edge = await hub.connect("edge-1");
+  const first = await edge.received.receive(WAIT());
+  const second = await edge.received.receive(WAIT());
+  assert.deepEqual([first?.header.resourceVersion, second?.header.resourceVersion], ["9", "10"]);
+});
+
+Deno.test("one message is on its way at a time, and what was not acknowledged comes again on reconnect", async () => {
+  await using hub = await startHub();
+  {
+    await using edge = await hub.connect("edge-1", { acknowledge: false });
+    await hub.inbox.send(podMessage("edge-1", "web", "7"));
+    await hub.inbox.send(podMessage("edge-1", "db", "8"));
+    assert.equal((await edge.received.receive(WAIT()))?.header.resourceVersion, "7");
+    await until(() => /queue_messages 2/.test(hub.metrics()), "two messages wait");
+    await flushed(edge);
+    assert.equal(edge.received.length, 0);
+  }
+  await until(() => !/connected_nodes 1/.test(hub.metrics()), "the node is gone");
+  await using edge = await hub.connect("edge-1");
+  const versions = [
+    (await edge.received.receive(WAIT()))?.header.resourceVersion,
+    (await edge.received.receive(WAIT()))?.header.resourceVersion,
+  ];
+  assert.deepEqual(versions.sort(), ["7", "8"]);
+});
+
+Deno.test("a deleted node loses its session and what waited for it", async () => {
+  await using hub = await startHub();
+  await using edge = await hub.connect("edge-1", { acknowledge: false });
+  await hub.inbox.send(podMessage("edge-1", "web", "7"));
+  await hub.inbox.send(podMessage("edge-1", "db", "8"));
+  const route = {
+    source: "edgecontroller",
+    group: "resource",
+    operation: "delete",
+    resource: "node/edge-1/null/node/edge-1",
+  };
+  await hub.inbox.send(newMessage(route, null));
+  assert.deepEqual(await edge.closed, { code: 1008, reason: "the node was deleted" });
+  await until(() => /queue_messages 0/.test(hub.metrics()), "nothing waits");
+});
+
+Deno.test("a full queue ends the session, and other nodes go on", async () => {
+  await using hub = await startHub({ queueLimitCount: 3 });
+  await using edge = await hub.connect("edge-1", { acknowledge: false });
+  await using other = await hub.connect("edge-2");
+  for (let i = 0; i < 5; i++) await hub.inbox.send(podMessage("edge-1", `web-${i}`, String(i + 1)));
+  assert.equal((await edge.closed).code, 1013);
+  await hub.inbox.send(podMessage("edge-2", "web", "1"));
+  assert.equal((await other.received.receive(WAIT()))?.route.resource, "default/pod/web");
+  assert.match(hub.metrics(), /dropped_total\{reason="overflow"\} [12]/);
+});
+
+Deno.test("a node without keepalives is disconnected", async () => {
+  await using hub = await startHub({ keepaliveIntervalMs: 500 });
+  await using edge = await hub.connect("edge-1");
+  const { code, reason } = await edge.closed;
+  assert.equal(code, 1008);
+  assert.match(reason, /^no keepalive for/);
+});
+
+Deno.test("a node that floods is slowed down, and nothing of it is lost", async () => {
+  await using hub = await startHub();
+  await using edge = await hub.connect("edge-1");
+  // More than the mailbox and the session take together, so the socket has to wait.
+  const count = 3_000;
+  for (let i = 0; i < count; i++) edge.send(leaseQuery(i));
+  await until(() => hub.upstream.length === hub.upstream.capacity, "edgecontroller's mailbox is full");
+  for (let i = 0; i < count; i++) assert.equal((await nextUpstream(hub)).content, i);
+});
+
+Deno.test("the node is annotated with the cloudcore that serves it", async () => {
+  await using hub = await startHub({ localIp: "192.0.2.9" });
+  hub.kube.seed(NODES, { apiVersion: "v1", kind: "Node", metadata: { name: "edge-1" } });
+  await using _edge = await hub.connect("edge-1");
+  await until(
+    () => hub.kube.peek(NODES, "edge-1")?.metadata?.annotations?.cloudcore === "192.0.2.9",
+    "the annotation is there",
+  );
+});
+
+Deno.test("stopping cloudHub() closes sessions with 1001 and leaves nothing behind", async () => {
+  const hub = await startHub();
+  await using edge = await hub.connect("edge-1");
+  await hub.stop();
+  assert.deepEqual(await edge.closed, { code: 1001, reason: "cloudcore is stopping" });
+  await using again = await startHub({ websocket: { address: "127.0.0.1", port: hub.ports.websocket } });
+  assert.equal(again.ports.websocket, hub.ports.websocket);
+});

@@ -1,0 +1,216 @@
+import type { Buffer } from "node:buffer";
+import { WebSocket } from "./_ws.ts";
+import { errorText } from "../../common/errors/mod.ts";
+import { type Message, parseMessage, printMessage } from "../../common/model/mod.ts";
+import type { Clock, Logger } from "../../common/module/mod.ts";
+import type { HubMetrics } from "./metrics.ts";
+import type { NodePool } from "./node_pool.ts";
+
+/** What a session uses. */
+export interface SessionComponents {
+  pool: NodePool;
+  clock: Clock;
+  log: Logger;
+  metrics: HubMetrics;
+  /** Handles a message of the node; a promise holds back the messages after it. */
+  onMessage: (session: NodeSession, message: Message) => void;
+  /** The socket is closed. */
+  onEnd: (session: NodeSession) => void;
+}
+
+/** Text that may wait in a socket before no more is written to it. */
+const HIGH_WATER_BYTES = 256 * 1024;
+/** A socket that takes nothing for this long is dead. Upstream's `writeTimeout`, which upstream does not apply. */
+const WRITE_TIMEOUT_MS = 30_000;
+/** Messages of a node that may wait for a module before the node is no longer read from. */
+const PAUSE_COUNT = 64;
+const PAUSE_CHARS = 4 * 1024 * 1024;
+const LOG_INTERVAL_MS = 10_000;
+
+/** One connection of one node. It has no timers: the hub sweeps all sessions. */
+export class NodeSession {
+  readonly node: string;
+  /** Whether a newer connection of the node took over. */
+  replaced = false;
+  readonly #ws: WebSocket;
+  readonly #c: SessionComponents;
+  #lastKeepalive: number;
+  #stalledSince = 0;
+  #ended = false;
+  /** Work for other modules, in order. */
+  #work: Array<{ run: () => Promise<void>; chars: number }> = [];
+  #workChars = 0;
+  #working: Promise<void> | undefined;
+  #paused = false;
+  #loggedAt = -Infinity;
+  #suppressed = 0;
+
+  constructor(node: string, ws: WebSocket, components: SessionComponents) {
+    this.node = node;
+    this.#ws = ws;
+    this.#c = components;
+    this.#lastKeepalive = components.clock.now();
+    ws.on("message", (data: Buffer, isBinary: boolean) => this.#receive(data, isBinary));
+    ws.on("ping", (data: Buffer) => {
+      // A peer that sends pings and reads nothing must not fill the memory.
+      if (ws.bufferedAmount < HIGH_WATER_BYTES) ws.pong(data);
+    });
+    ws.on("error", (error: Error & { code?: string }) => {
+      const tooLarge = error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH";
+      components.metrics.rejectedFrames.inc(1, { reason: tooLarge ? "too_large" : "protocol" });
+      components.log.warning("Connection failed", { node, reason: error.message });
+    });
+    ws.on("close", (code: number) => {
+      components.log.info("Node disconnected", { node, code });
+      this.#ended = true;
+      components.onEnd(this);
+    });
+  }
+
+  #receive(data: Buffer, isBinary: boolean): void {
+    if (this.#ended) return;
+    const { metrics, onMessage } = this.#c;
+    metrics.frames.inc(1, { direction: "in" });
+    metrics.bytes.inc(data.length, { direction: "in" });
+    let message: Message;
+    try {
+      // ws has checked the encoding of text already.
+      message = parseMessage(
+        isBinary ? new TextDecoder("utf-8", { fatal: true }).decode(data) : data.toString(),
+      );
+    } catch (error) {
+      metrics.rejectedFrames.inc(1, { reason: "malformed" });
+      this.warn("Ignored a frame that is not a message", { reason: errorText(error), bytes: data.length });
+      return;
+    }
+    onMessage(this, message);
+  }
+
+  /** Logs about this node's input, a line in ten seconds at most. */
+  warn(message: string, fields: Record<string, unknown>): void {
+    const now = this.#c.clock.now();
+    if (now - this.#loggedAt < LOG_INTERVAL_MS) {
+      this.#suppressed++;
+      return;
+    }
+    const more = this.#suppressed > 0 ? { suppressed: this.#suppressed } : {};
+    this.#loggedAt = now;
+    this.#suppressed = 0;
+    this.#c.log.warning(message, { node: this.node, ...fields, ...more });
+  }
+
+  /** The node is alive. */
+  keepalive(): void {
+    this.#lastKeepalive = this.#c.clock.now();
+  }
+
+  /**
+   * Does work for other modules after what was begun before. While much of it waits, the node is not read from.
+   * @param chars size of what the work holds on to
+   */
+  enqueue(run: () => Promise<void>, chars = 0): void {
+    this.#work.push({ run, chars });
+    this.#workChars += chars;
+    if (!this.#paused && (this.#work.length >= PAUSE_COUNT || this.#workChars >= PAUSE_CHARS)) {
+      this.#paused = true;
+      this.#ws.pause();
+    }
+    this.#working ??= this.#drain().finally(() => this.#working = undefined);
+  }
+
+  async #drain(): Promise<void> {
+    for (let work = this.#work.shift(); work !== undefined; work = this.#work.shift()) {
+      try {
+        await work.run();
+      } catch (error) {
+        this.#c.log.error("Cannot hand over a message of a node", error, { node: this.node });
+      }
+      this.#workChars -= work.chars;
+      if (this.#paused && this.#work.length < PAUSE_COUNT / 4) {
+        this.#paused = false;
+        // Keepalives could not be read meanwhile.
+        this.keepalive();
+        this.#ws.resume();
+      }
+    }
+  }
+
+  /** Resolves when all work for other modules is done. */
+  get idle(): Promise<void> {
+    return this.#working ?? Promise.resolve();
+  }
+
+  /** Sends what the pool has, as far as the socket takes it. */
+  pump(): void {
+    const { pool, clock } = this.#c;
+    while (
+      !this.#ended && this.#ws.readyState === WebSocket.OPEN && this.#ws.bufferedAmount < HIGH_WATER_BYTES
+    ) {
+      const item = pool.take(clock.now());
+      if (item === undefined) return;
+      this.#write(item.text, () => this.pump());
+    }
+  }
+
+  /** Sends a message outside of the pool. */
+  send(message: Message): void {
+    if (!this.#ended && this.#ws.readyState === WebSocket.OPEN) this.#write(printMessage(message));
+  }
+
+  #write(text: string, then?: () => void): void {
+    const { metrics } = this.#c;
+    metrics.frames.inc(1, { direction: "out" });
+    metrics.bytes.inc(text.length, { direction: "out" });
+    this.#ws.send(text, { binary: false }, (error) => {
+      // A failed write ends the socket, which is told by its close.
+      if (!error) then?.();
+    });
+  }
+
+  /** Ends the session when its time is up, sends again what was not acknowledged. */
+  sweep(now: number, keepaliveIntervalMs: number): void {
+    if (this.#ended) return;
+    if (this.#paused) this.#lastKeepalive = now;
+    if (now - this.#lastKeepalive >= keepaliveIntervalMs) {
+      this.#c.log.warning("Ending a session: no keepalive", {
+        node: this.node,
+        afterMs: now - this.#lastKeepalive,
+      });
+      this.end(`no keepalive for ${Math.round((now - this.#lastKeepalive) / 1000)} s`);
+      return;
+    }
+    if (this.#ws.bufferedAmount < HIGH_WATER_BYTES) this.#stalledSince = 0;
+    else if (this.#stalledSince === 0) this.#stalledSince = now;
+    else if (now - this.#stalledSince >= WRITE_TIMEOUT_MS) {
+      this.#c.log.warning("Ending a session: the node does not read", { node: this.node });
+      this.terminate();
+      return;
+    }
+    if (this.#ws.bufferedAmount > 0) return;
+    for (const item of this.#c.pool.overdue(now, Math.random())) {
+      this.#c.metrics.resends.inc();
+      this.#write(item.text);
+    }
+    this.pump();
+  }
+
+  /** Closes the connection with a reason; nothing of it is taken any more. */
+  end(reason: string, code = 1008): void {
+    this.#ended = true;
+    this.#ws.close(code, reason.slice(0, 120));
+    this.#resumeForClose();
+  }
+
+  /** Drops the connection at once. */
+  terminate(): void {
+    this.#ended = true;
+    this.#ws.terminate();
+  }
+
+  /** A paused socket would not see the peer's close. */
+  #resumeForClose(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#ws.resume();
+  }
+}
