@@ -3,7 +3,7 @@
  * just the permissions they need, and the clock and logger they are given.
  * @module
  */
-export { aborted, defineModule, runAll } from "./module.ts";
+export { aborted, deferModule, defineModule, runAll } from "./module.ts";
 export type { Module, ModuleContext } from "./module.ts";
 export { connectPort, Mailbox, MailboxClosedError } from "./mailbox.ts";
 export type { Inbox, PortOptions, Send } from "./mailbox.ts";

@@ -24,6 +24,15 @@ export function defineModule(name: string, body: (context: ModuleContext) => Pro
   return { name, ready: promise, run: (signal) => body({ signal, ready: resolve }) };
 }
 
+/** A module that is made when it is run, for what can only be known once the modules before it are ready. */
+export function deferModule(name: string, make: () => Promise<Module>): Module {
+  return defineModule(name, async ({ signal, ready }) => {
+    const made = await make();
+    made.ready.then(ready);
+    await made.run(signal);
+  });
+}
+
 /** Resolves when the signal aborts. */
 export function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
