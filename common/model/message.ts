@@ -259,3 +259,9 @@ const GO_ESCAPES: Readonly<Record<string, string>> = {
 export function printMessage(message: Message): string {
   return JSON.stringify(messageToJson(message)).replace(/[<>&\u2028\u2029]/g, (c) => GO_ESCAPES[c]!) + "\n";
 }
+
+/** How messages cross from one compartment to another: as text, in which no number loses a digit. */
+export const MESSAGE_TEXT = {
+  encode: printMessage,
+  decode: (posted: unknown): Message => parseMessage(String(posted)),
+} as const;

@@ -6,6 +6,7 @@
 export {
   DEFAULT_MAX_CHARS,
   DEFAULT_MAX_DEPTH,
+  MESSAGE_TEXT,
   messageFromJson,
   messageToJson,
   newErrorResponse,
