@@ -12,6 +12,7 @@ import {
   map,
   section,
   text,
+  TIMER_MAX_SECONDS,
   UNIX_SOCKET,
   urlOf,
 } from "../../common/config/mod.ts";
@@ -44,7 +45,7 @@ function address(initial: string, comment: string, options: { min?: boolean } = 
 }
 
 function seconds(initial: number, comment: string) {
-  return int(initial, `${comment}, in seconds`, { minimum: 1 });
+  return int(initial, `${comment}, in seconds`, { minimum: 1, maximum: TIMER_MAX_SECONDS });
 }
 
 const KUBE_API = section("The Kubernetes API.", {
@@ -211,7 +212,11 @@ export const CLOUD_CORE_SCHEMA = section("", {
       enable: bool(false, "route them", MIN),
       address: address("0.0.0.0", "address it listens on", MIN),
       port: port(9443, "port it listens on", MIN),
-      restTimeout: int(60, "longest a call may take, in seconds", { ...MIN, minimum: 1 }),
+      restTimeout: int(60, "longest a call may take, in seconds", {
+        ...MIN,
+        minimum: 1,
+        maximum: TIMER_MAX_SECONDS,
+      }),
     }),
     iptablesManager: section("Rules that lead the API server to the tunnel; not needed by this program.", {
       enable: bool(true, "taken for compatibility", MIN),

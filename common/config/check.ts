@@ -1,4 +1,4 @@
-import { parseGoDuration } from "./duration.ts";
+import { formatGoDuration, parseGoDuration } from "./duration.ts";
 import { nearest } from "./nearest.ts";
 import { type ConfigProblem, type Position, show } from "./problem.ts";
 import {
@@ -167,9 +167,12 @@ class Checker {
     if (node.value === "") return field.initial;
     const value = typeof node.value === "string" ? parseGoDuration(node.value) : undefined;
     if (value === undefined) return this.#wrongType(expected, node, path);
-    return value >= 0
-      ? value
-      : this.#wrongValue(path, node.position, `${expected}, not negative`, show(node.source));
+    const { minimum, maximum } = field;
+    if (value >= minimum && value <= maximum) return value;
+    const limits = maximum === Infinity
+      ? "not negative"
+      : `from ${formatGoDuration(minimum)} to ${formatGoDuration(maximum)}`;
+    return this.#wrongValue(path, node.position, `${expected}, ${limits}`, show(node.source));
   }
 
   #text(field: TextField, node: TreeNode, path: string): string | undefined {

@@ -6,7 +6,21 @@
  * Upstream: kubeedge staging/src/github.com/kubeedge/api/apis/componentconfig, pkg/util/flag/flags.go @ 16cd854
  * @module
  */
-export { bool, choice, defaultOf, duration, float, int, list, map, section, text, whole } from "./schema.ts";
+export {
+  bool,
+  choice,
+  defaultOf,
+  duration,
+  float,
+  int,
+  interval,
+  list,
+  map,
+  section,
+  text,
+  TIMER_MAX_SECONDS,
+  whole,
+} from "./schema.ts";
 export type { Field, Fields, Format, Infer, InferFields, Of, SectionField } from "./schema.ts";
 export {
   ABSOLUTE_PATH,

@@ -49,6 +49,10 @@ export interface DurationField extends FieldBase {
   readonly kind: "duration";
   /** Milliseconds. */
   readonly initial: number | undefined;
+  /** Milliseconds. */
+  readonly minimum: number;
+  /** Milliseconds. */
+  readonly maximum: number;
 }
 
 /** A list whose items are all alike. */
@@ -181,13 +185,32 @@ export function choice<const V extends string, D extends V | undefined>(
   };
 }
 
-/** A row of a duration; `initialMs` in milliseconds. */
+/** Longest wait a timer of the runtime can hold, rounded down: 24 days in milliseconds. Beyond it timers fire at once. */
+const TIMER_MAX_MS = 24 * 86_400_000;
+
+/** The same in seconds. */
+export const TIMER_MAX_SECONDS = TIMER_MAX_MS / 1000;
+
+/** Shortest time between two rounds of work, in milliseconds. */
+const ROUND_MIN_MS = 100;
+
+/** A row of a duration of any length; `initialMs` in milliseconds. */
 export function duration<D extends number | undefined>(
   initialMs: D,
   comment: string,
   options: FieldOptions = {},
 ): Of<OrAbsent<D, number>, DurationField> {
-  return { kind: "duration", initial: initialMs, comment, min: options.min ?? false };
+  const { min = false } = options;
+  return { kind: "duration", initial: initialMs, comment, min, minimum: 0, maximum: Infinity };
+}
+
+/** A row of a duration that is waited for again and again, so that it must be neither nothing nor more than a timer holds. */
+export function interval(
+  initialMs: number,
+  comment: string,
+  options: FieldOptions = {},
+): Of<number, DurationField> {
+  return { ...duration(initialMs, comment, options), minimum: ROUND_MIN_MS, maximum: TIMER_MAX_MS };
 }
 
 /** A row of a list. */

@@ -6,6 +6,7 @@ import {
   duration,
   float,
   int,
+  interval,
   IP_ADDRESS,
   list,
   map,
@@ -52,8 +53,8 @@ const NODE_ROWS = {
     format: ABSOLUTE_PATH,
   }),
   podLogsDir: text("/var/log/pods", "folder of the containers' logs", { format: ABSOLUTE_PATH }),
-  syncFrequency: duration(MINUTE, "longest time between two looks at a pod"),
-  fileCheckFrequency: duration(20 * SECOND, "time between two looks at staticPodPath"),
+  syncFrequency: interval(MINUTE, "longest time between two looks at a pod"),
+  fileCheckFrequency: interval(20 * SECOND, "time between two looks at staticPodPath"),
   address: text("127.0.0.1", "address of the edge's own HTTP server", { format: IP_ADDRESS }),
   readOnlyPort: int(10350, "port of the edge's own HTTP server; logs and exec come in here", {
     maximum: 65535,
@@ -71,9 +72,9 @@ const NODE_ROWS = {
     undefined,
     "DNS servers of pods with dnsPolicy ClusterFirst",
   ),
-  streamingConnectionIdleTimeout: duration(4 * 60 * MINUTE, "exec and the like end when idle for this long"),
-  nodeStatusUpdateFrequency: duration(10 * SECOND, "time between two looks at the node's own state"),
-  nodeStatusReportFrequency: duration(5 * MINUTE, "longest time between two reports of an unchanged node"),
+  streamingConnectionIdleTimeout: interval(4 * 60 * MINUTE, "exec and the like end when idle for this long"),
+  nodeStatusUpdateFrequency: interval(10 * SECOND, "time between two looks at the node's own state"),
+  nodeStatusReportFrequency: interval(5 * MINUTE, "longest time between two reports of an unchanged node"),
   nodeLeaseDurationSeconds: int(40, "seconds without renewal after which the node counts as gone", {
     minimum: 1,
   }),
@@ -85,7 +86,7 @@ const NODE_ROWS = {
   imageGCLowThresholdPercent: int(80, "disk usage in percent that ends the removal of images", {
     maximum: 100,
   }),
-  volumeStatsAggPeriod: duration(MINUTE, "time between two measurements of volumes"),
+  volumeStatsAggPeriod: interval(MINUTE, "time between two measurements of volumes"),
 };
 
 const CGROUP_ROWS = {
@@ -97,7 +98,7 @@ const CGROUP_ROWS = {
   singleProcessOOMKill: bool(undefined, "out of memory kills one process, not the container"),
   cpuManagerPolicy: choice(["none", "static"], "none", "none, or static for whole CPUs"),
   cpuManagerPolicyOptions: map(text("", ""), undefined, "options of cpuManagerPolicy"),
-  cpuManagerReconcilePeriod: duration(10 * SECOND, "time between two looks at the CPU assignment"),
+  cpuManagerReconcilePeriod: interval(10 * SECOND, "time between two looks at the CPU assignment"),
   memoryManagerPolicy: choice(["None", "Static"], "None", "None, or Static for NUMA memory"),
   topologyManagerPolicy: choice(
     ["none", "best-effort", "restricted", "single-numa-node"],
@@ -107,7 +108,7 @@ const CGROUP_ROWS = {
   topologyManagerScope: choice(["container", "pod"], "container", "container or pod"),
   topologyManagerPolicyOptions: map(text("", ""), undefined, "options of topologyManagerPolicy"),
   qosReserved: map(text("", ""), undefined, "share of a resource kept for guaranteed pods"),
-  runtimeRequestTimeout: duration(2 * MINUTE, "longest a request to the container runtime may take"),
+  runtimeRequestTimeout: interval(2 * MINUTE, "longest a request to the container runtime may take"),
   hairpinMode: choice(
     ["promiscuous-bridge", "hairpin-veth", "none"],
     "promiscuous-bridge",
@@ -151,7 +152,7 @@ const EVICTION_ROWS = {
     "how long evictionSoft may last, for each signal",
     { names: SIGNALS },
   ),
-  evictionPressureTransitionPeriod: duration(
+  evictionPressureTransitionPeriod: interval(
     5 * MINUTE,
     "how long a pressure condition stays after the cause",
   ),
@@ -174,7 +175,7 @@ const EVICTION_ROWS = {
   containerLogMaxSize: text("10Mi", "size at which a container's log is rotated", { format: QUANTITY }),
   containerLogMaxFiles: int(5, "log files kept per container", { minimum: 2 }),
   containerLogMaxWorkers: int(1, "logs rotated at a time", { minimum: 1 }),
-  containerLogMonitorInterval: duration(10 * SECOND, "time between two looks at log sizes"),
+  containerLogMonitorInterval: interval(10 * SECOND, "time between two looks at log sizes"),
   configMapAndSecretChangeDetectionStrategy: choice(
     ["Get", "Cache", "Watch"],
     "Get",

@@ -1,4 +1,6 @@
+import fc from "fast-check";
 import assert from "node:assert/strict";
+import { ConfigError } from "../../common/config/mod.ts";
 import { defaultEdgeCoreConfig, readEdgeCoreConfig } from "./mod.ts";
 
 /** Every key of `modules.edged` that a file for v1.11 may have, none at its default. */
@@ -154,4 +156,22 @@ Deno.test("readEdgeCoreConfig() finds the runtime's sockets where v1.12 wrote th
 Deno.test("readEdgeCoreConfig() takes a v1alpha1 file that says nothing of edged", () => {
   const { config } = readEdgeCoreConfig("apiVersion: edgecore.config.kubeedge.io/v1alpha1\n");
   assert.deepEqual(config, defaultEdgeCoreConfig());
+});
+
+Deno.test("readEdgeCoreConfig() survives any value of any old key", () => {
+  const keys = [...OLD.matchAll(/^ {4}(\w+):/gm)].map(([, key]) => key!);
+  const edged = fc.oneof(
+    fc.dictionary(fc.constantFrom(...keys, "tailoredKubeletConfig", "__proto__"), fc.jsonValue(), {
+      noNullPrototype: true,
+    }),
+    fc.jsonValue(),
+  );
+  fc.assert(fc.property(edged, (edged) => {
+    const apiVersion = "edgecore.config.kubeedge.io/v1alpha1";
+    try {
+      readEdgeCoreConfig(JSON.stringify({ apiVersion, modules: { edged } }));
+    } catch (error) {
+      assert.ok(error instanceof ConfigError, String(error));
+    }
+  }));
 });

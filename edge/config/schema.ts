@@ -15,6 +15,7 @@ import {
   map,
   section,
   text,
+  TIMER_MAX_SECONDS,
   urlOf,
 } from "../../common/config/mod.ts";
 import { TAILORED_KUBELET_CONFIG } from "./kubelet_schema.ts";
@@ -40,7 +41,7 @@ function path<D extends string | undefined>(initial: D, comment: string, options
 }
 
 function seconds(initial: number, comment: string, options: { min?: boolean } = {}) {
-  return int(initial, `${comment}, in seconds`, { minimum: 1, ...options });
+  return int(initial, `${comment}, in seconds`, { minimum: 1, maximum: TIMER_MAX_SECONDS, ...options });
 }
 
 function deadlines(options: { min?: boolean } = {}) {
