@@ -34,8 +34,8 @@ export interface KubeApi {
 /** A pod is there, or changed. */
 export type PodEvent =
   | { type: "pod"; pod: CheckedPod }
-  /** It cannot be run as it is written; nothing of it but its identity is to be used. */
-  | { type: "pod-invalid"; identity: PodIdentity; message: string };
+  /** It cannot be run as it is written; nothing of it but its identity is to be used. `deleting`: it is to go. */
+  | { type: "pod-invalid"; identity: PodIdentity; message: string; deleting?: boolean };
 
 /** What edged is told from outside. */
 export type EdgedEvent =

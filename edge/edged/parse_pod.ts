@@ -31,7 +31,7 @@ export interface PodIdentity {
 /** A pod from outside after the look at it: fit to be run, not fit but known by name, or not even that. */
 export type PodReading =
   | { type: "pod"; pod: CheckedPod }
-  | { type: "pod-invalid"; identity: PodIdentity; message: string }
+  | { type: "pod-invalid"; identity: PodIdentity; message: string; deleting: boolean }
   | { type: "refused"; message: string };
 
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
@@ -238,8 +238,13 @@ export function parsePod(value: unknown): PodReading {
       throw new StatusError("Invalid", `spec.initContainers: ${twice.name} is there twice`);
     }
   } catch (error) {
-    const { namespace, name, uid } = pod.metadata;
-    return { type: "pod-invalid", identity: { namespace, name, uid }, message: errorText(error) };
+    const { namespace, name, uid, deletionTimestamp } = pod.metadata;
+    return {
+      type: "pod-invalid",
+      identity: { namespace, name, uid },
+      message: errorText(error),
+      deleting: deletionTimestamp !== undefined,
+    };
   }
   return { type: "pod", pod };
 }
