@@ -1,0 +1,123 @@
+import { request } from "node:https";
+import { StatusError } from "../../common/errors/mod.ts";
+
+/** One HTTPS request to cloudcore. */
+export interface HttpsRequest {
+  url: URL;
+  headers?: Readonly<Record<string, string>>;
+  /** Body of the request; cloudcore takes its GETs with one. */
+  body?: Uint8Array;
+  /** How the server is verified: by this CA (PEM), or not at all, which is right only where what comes back is checked itself. */
+  trust: { ca: string } | "unverified";
+  /** Client certificate and key, PEM. */
+  identity?: { certificate: string; key: string };
+  /** For everything, milliseconds. */
+  timeoutMs: number;
+  /** Longest body taken, bytes. */
+  maxBytes: number;
+  signal: AbortSignal;
+}
+
+/** What came back. */
+export interface HttpsReply {
+  status: number;
+  body: Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * Sends a GET and reads the reply whole. It is not `fetch`, since that sends no body with a GET and always verifies.
+ * @throws {StatusError} ServiceUnavailable when there was no reply, naming the cause; RequestEntityTooLarge
+ */
+export async function getHttps(options: HttpsRequest): Promise<HttpsReply> {
+  const { url, headers = {}, body, trust, identity, timeoutMs, maxBytes } = options;
+  if (options.signal.aborted) throw options.signal.reason;
+  const { promise, resolve, reject } = Promise.withResolvers<HttpsReply>();
+  const sent = request({
+    method: "GET",
+    host: url.hostname.replace(/^\[|\]$/g, ""),
+    port: url.port || 443,
+    path: url.pathname,
+    headers: body === undefined ? headers : { ...headers, "Content-Length": String(body.length) },
+    agent: false,
+    ...(trust === "unverified" ? { rejectUnauthorized: false } : { ca: trust.ca }),
+    ...(identity === undefined ? {} : { cert: identity.certificate, key: identity.key }),
+  }, (reply) => {
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    reply.on("data", (chunk: Uint8Array) => {
+      length += chunk.length;
+      if (length > maxBytes) {
+        reject(new StatusError("RequestEntityTooLarge", `${url} answered with more than ${maxBytes} bytes`));
+        sent.destroy();
+      } else chunks.push(chunk);
+    });
+    reply.on("end", () => {
+      const whole = new Uint8Array(length);
+      let at = 0;
+      for (const chunk of chunks) {
+        whole.set(chunk, at);
+        at += chunk.length;
+      }
+      resolve({ status: reply.statusCode ?? 0, body: whole });
+    });
+    reply.on("error", reject);
+    reply.on("aborted", () => reject(new Error("the connection ended in the middle of the reply")));
+  });
+  const giveUp = (reason: unknown) => {
+    reject(reason);
+    sent.destroy();
+  };
+  const stop = () => giveUp(options.signal.reason);
+  options.signal.addEventListener("abort", stop, { once: true });
+  const timer = setTimeout(() => giveUp(new Error(`no reply in ${timeoutMs / 1000} s`)), timeoutMs);
+  sent.on("error", reject);
+  sent.end(body);
+  try {
+    return await promise;
+  } catch (cause) {
+    if (options.signal.aborted || cause instanceof StatusError) throw cause;
+    throw new StatusError("ServiceUnavailable", `Cannot reach ${url.origin}${explain(cause)}`, { cause });
+  } finally {
+    clearTimeout(timer);
+    options.signal.removeEventListener("abort", stop);
+    sent.destroy();
+  }
+}
+
+/** What failures of a connection mean, and what to do about them. */
+const EXPLANATIONS: ReadonlyArray<readonly [RegExp, string]> = [
+  [/refused|ECONNREFUSED/i, "is cloudcore running, and is the port right?"],
+  [
+    /ENOTFOUND|failed to lookup|Name or service not known|dns/i,
+    "the name cannot be resolved; check it and the DNS",
+  ],
+  [/EHOSTUNREACH|ENETUNREACH|unreachable/i, "there is no route to it; check the network"],
+  [
+    /NotValidYet|not yet valid|NotYetValid/i,
+    "its certificate is not valid yet; check the clocks of both machines",
+  ],
+  [/Expired|has expired/i, "its certificate has expired; check the clocks of both machines"],
+  [
+    /NotValidForName|certificate not valid for name|altnames|ERR_TLS_CERT_ALTNAME/i,
+    "its certificate is for other addresses; add this one to cloudHub.advertiseAddress or dnsNames of cloudcore",
+  ],
+  [
+    /UnknownIssuer|unable to (get|verify)|self.signed|BadSignature/i,
+    "its certificate is not from the CA this node knows; if the cloud was set up anew, remove the node's certificates " +
+    "and join again with a new token (keadm gettoken)",
+  ],
+  [
+    /CertificateRequired|BadCertificate|UnknownCA|CertificateUnknown|CertificateExpired|CertificateRevoked/i,
+    "it does not accept this node's certificate; remove it and join again with a new token (keadm gettoken)",
+  ],
+];
+
+/** A hint for a connection that failed, to be put behind a sentence; empty for an unknown cause. */
+export function explain(cause: unknown): string {
+  let text = "";
+  for (let e = cause, depth = 0; e instanceof Error && depth < 8; e = e.cause, depth++) {
+    text += ` ${"code" in e ? String(e.code) : ""} ${e.message}`;
+  }
+  const hint = EXPLANATIONS.find(([pattern]) => pattern.test(text))?.[1];
+  return hint === undefined ? "" : ` (${hint})`;
+}

@@ -1,0 +1,146 @@
+import { errorText, StatusError } from "../../common/errors/mod.ts";
+import {
+  checkTokenForCa,
+  createNodeRequest,
+  type Der,
+  parseCertificate,
+  parseFirstPem,
+  parseJoinToken,
+  printEcKeyPem,
+  printPem,
+  verifyClientCertificate,
+} from "../../common/pki/mod.ts";
+import type { Credentials } from "./credentials.ts";
+import { getHttps } from "./https_request.ts";
+
+/** What joining needs to know. */
+export interface JoinOptions {
+  nodeName: string;
+  httpServer: string;
+  /** Unix milliseconds. */
+  now: number;
+  /** For each request, milliseconds. @default 30000 */
+  timeoutMs?: number;
+  signal: AbortSignal;
+}
+
+const MAX_CERTIFICATE_BYTES = 1024 * 1024;
+
+/**
+ * Joins a cluster by token: fetches the CA, checks it against the token before anything is trusted, and has a fresh key
+ * certified.
+ * Upstream: kubeedge edge/pkg/edgehub/certificate/certmanager.go @ 16cd854
+ * @throws {StatusError} in words that name the fix
+ */
+export async function joinByToken(tokenText: string, options: JoinOptions): Promise<Credentials> {
+  const token = parseJoinToken(tokenText);
+  const caDer = await fetchCa(options);
+  await checkTokenForCa(token, caDer, options.now).catch((error) => {
+    throw new StatusError("Unauthorized", `${errorText(error)}${anotherCluster(error)}`, { cause: error });
+  });
+  checkCaTime(caDer, options.now);
+  const ca = printPem("CERTIFICATE", caDer);
+  return await certify(ca, { Authorization: `Bearer ${token.jwt}` }, undefined, options);
+}
+
+/** Has a fresh key certified on the strength of the present certificate. @throws {StatusError} */
+export function renewCertificate(present: Credentials, options: JoinOptions): Promise<Credentials> {
+  return certify(present.ca, {}, present, options);
+}
+
+function anotherCluster(error: unknown): string {
+  return /CA hash/.test(errorText(error)) ? "; this token belongs to another cluster" : "";
+}
+
+async function fetchCa({ httpServer, timeoutMs = 30_000, signal }: JoinOptions): Promise<Der> {
+  const url = new URL("/ca.crt", httpServer);
+  const { status, body } = await getHttps({
+    url,
+    // There is no CA to verify with yet: the token's hash of what comes back is the proof.
+    trust: "unverified",
+    timeoutMs,
+    maxBytes: MAX_CERTIFICATE_BYTES,
+    signal,
+  });
+  if (status !== 200) {
+    throw new StatusError(
+      "ServiceUnavailable",
+      `Cannot get the CA from ${url}: HTTP ${status}; edgeHub.httpServer must be cloudcore's HTTPS address, port 10002`,
+    );
+  }
+  return body;
+}
+
+function checkCaTime(ca: Der, now: number): void {
+  const { notBefore, notAfter } = parseCertificate(ca);
+  if (now < notBefore || now > notAfter) {
+    throw new StatusError(
+      "Unauthorized",
+      `Cannot use the cluster's CA: it is valid from ${iso(notBefore)} to ${
+        iso(notAfter)
+      }, but this machine's clock ` +
+        `says ${iso(now)}: set the clock`,
+    );
+  }
+}
+
+async function certify(
+  ca: string,
+  headers: Readonly<Record<string, string>>,
+  identity: Credentials | undefined,
+  { nodeName, httpServer, now, timeoutMs = 30_000, signal }: JoinOptions,
+): Promise<Credentials> {
+  const { csr, key } = await createNodeRequest(nodeName);
+  const url = new URL("/edge.crt", httpServer);
+  const { status, body } = await getHttps({
+    url,
+    headers: { ...headers, NodeName: nodeName },
+    body: csr,
+    trust: { ca },
+    identity,
+    timeoutMs,
+    maxBytes: MAX_CERTIFICATE_BYTES,
+    signal,
+  });
+  if (status !== 200) throw refusal(status, new TextDecoder().decode(body.subarray(0, 1000)).trim());
+  const info = await verifyClientCertificate(parseFirstPem(ca).der, body, now).catch((cause) => {
+    throw new StatusError(
+      "Unauthorized",
+      `Cannot use the certificate that ${url} gave: ${errorText(cause)}`,
+      {
+        cause,
+      },
+    );
+  });
+  if (info.subject.commonName !== `system:node:${nodeName}`) {
+    throw new StatusError(
+      "Unauthorized",
+      `Cannot use the certificate that ${url} gave: it is for ${
+        JSON.stringify(info.subject.commonName)
+      }, not for ` +
+        `node ${JSON.stringify(nodeName)}`,
+    );
+  }
+  return {
+    ca,
+    certificate: printPem("CERTIFICATE", body),
+    key: printEcKeyPem(key),
+    notBefore: info.notBefore,
+    notAfter: info.notAfter,
+  };
+}
+
+function refusal(status: number, text: string): StatusError {
+  if (status !== 401 && status !== 403) {
+    return new StatusError(
+      "ServiceUnavailable",
+      `The cloud did not sign the certificate: HTTP ${status} ${text}`,
+    );
+  }
+  const fix = /not match/.test(text)
+    ? "set edged.hostnameOverride to the name the certificate was made for"
+    : "get a new join token on the cloud with: keadm gettoken";
+  return new StatusError("Unauthorized", `The cloud refused to sign the certificate: ${text}: ${fix}`);
+}
+
+const iso = (ms: number) => new Date(ms).toISOString();
