@@ -1,0 +1,189 @@
+import type { ResourceDefinition } from "../resources/definition.ts";
+import type { ResourceTable } from "../resources/table.ts";
+
+/** A resource as discovery tells of it. */
+export interface ApiResource {
+  name: string;
+  singularName: string;
+  namespaced: boolean;
+  kind: string;
+  /** Of the kind, where it is not that of the resource. */
+  group?: string;
+  version?: string;
+  verbs: readonly string[];
+  shortNames?: readonly string[];
+  categories?: readonly string[];
+}
+
+/** Resources that are asked and not stored. */
+export const REVIEWS: ReadonlyArray<{ group: string; version: string; resource: string; kind: string }> = [
+  {
+    group: "authentication.k8s.io",
+    version: "v1",
+    resource: "selfsubjectreviews",
+    kind: "SelfSubjectReview",
+  },
+  { group: "authentication.k8s.io", version: "v1", resource: "tokenreviews", kind: "TokenReview" },
+  {
+    group: "authorization.k8s.io",
+    version: "v1",
+    resource: "selfsubjectaccessreviews",
+    kind: "SelfSubjectAccessReview",
+  },
+  {
+    group: "authorization.k8s.io",
+    version: "v1",
+    resource: "selfsubjectrulesreviews",
+    kind: "SelfSubjectRulesReview",
+  },
+  {
+    group: "authorization.k8s.io",
+    version: "v1",
+    resource: "subjectaccessreviews",
+    kind: "SubjectAccessReview",
+  },
+];
+
+const VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+
+function subresourcesOf(definition: ResourceDefinition): ApiResource[] {
+  const { resource, kind, namespaced } = definition;
+  const make = (name: string, verbs: string[], other: Partial<ApiResource> = {}): ApiResource => ({
+    name: `${resource}/${name}`,
+    singularName: "",
+    namespaced,
+    kind,
+    ...other,
+    verbs,
+  });
+  const found: ApiResource[] = [];
+  if (definition.group === "" && resource === "pods") {
+    found.push(
+      make("binding", ["create"], { kind: "Binding" }),
+      make("eviction", ["create"], { kind: "Eviction", group: "policy", version: "v1" }),
+    );
+  }
+  if (definition.group === "" && resource === "namespaces") found.push(make("finalize", ["update"]));
+  if (definition.scale !== undefined) {
+    found.push(
+      make("scale", ["get", "patch", "update"], { kind: "Scale", group: "autoscaling", version: "v1" }),
+    );
+  }
+  if (definition.status !== undefined) found.push(make("status", ["get", "patch", "update"]));
+  if (definition.group === "" && resource === "serviceaccounts") {
+    found.push(
+      make("token", ["create"], { kind: "TokenRequest", group: "authentication.k8s.io", version: "v1" }),
+    );
+  }
+  return found;
+}
+
+interface GroupVersion {
+  group: string;
+  version: string;
+  resources: ApiResource[];
+}
+
+/** What the API consists of, told in the two forms clients ask for. Upstream: k8s.io/api apidiscovery/v2, k8s.io/apimachinery meta/v1 */
+export class Discovery {
+  readonly #versions: GroupVersion[] = [];
+
+  constructor(table: ResourceTable) {
+    for (const definition of table.all()) {
+      const { resource, singular, namespaced, kind, shortNames, categories } = definition;
+      const item: ApiResource = { name: resource, singularName: singular, namespaced, kind, verbs: VERBS };
+      if (shortNames !== undefined) item.shortNames = shortNames;
+      if (categories !== undefined) item.categories = categories;
+      this.#version(definition.group, definition.version).resources.push(item, ...subresourcesOf(definition));
+    }
+    for (const { group, version, resource, kind } of REVIEWS) {
+      this.#version(group, version).resources.push({
+        name: resource,
+        singularName: kind.toLowerCase(),
+        namespaced: false,
+        kind,
+        verbs: ["create"],
+      });
+    }
+  }
+
+  #version(group: string, version: string): GroupVersion {
+    let found = this.#versions.find((v) => v.group === group && v.version === version);
+    if (found === undefined) this.#versions.push(found = { group, version, resources: [] });
+    return found;
+  }
+
+  /** Groups and versions that are served, the core group as "". */
+  groupVersions(): ReadonlyArray<{ group: string; version: string }> {
+    return this.#versions;
+  }
+
+  /** `/api`. */
+  coreVersions(): object {
+    return { kind: "APIVersions", versions: ["v1"], serverAddressByClientCIDRs: [] };
+  }
+
+  /** `/apis`. */
+  groupList(): object {
+    const groups = this.#versions.filter((v) => v.group !== "").map((v) => this.#groupOf(v));
+    return { kind: "APIGroupList", apiVersion: "v1", groups };
+  }
+
+  /** `/apis/<group>`; undefined when there is none. */
+  group(name: string): object | undefined {
+    const found = this.#versions.find((v) => v.group === name && v.group !== "");
+    return found === undefined ? undefined : { kind: "APIGroup", apiVersion: "v1", ...this.#groupOf(found) };
+  }
+
+  #groupOf({ group, version }: GroupVersion): object {
+    const entry = { groupVersion: `${group}/${version}`, version };
+    return { name: group, versions: [entry], preferredVersion: entry };
+  }
+
+  /** `/api/v1` and `/apis/<group>/<version>`; undefined when there is none. */
+  resourceList(group: string, version: string): object | undefined {
+    const found = this.#versions.find((v) => v.group === group && v.version === version);
+    if (found === undefined) return undefined;
+    const groupVersion = group === "" ? version : `${group}/${version}`;
+    return { kind: "APIResourceList", apiVersion: "v1", groupVersion, resources: found.resources };
+  }
+
+  /** `/api` and `/apis` in one answer each. */
+  aggregated(which: "core" | "groups", version: "v2" | "v2beta1"): object {
+    const items = this.#versions.filter((v) => (v.group === "") === (which === "core")).map((v) => ({
+      metadata: v.group === "" ? { creationTimestamp: null } : { name: v.group, creationTimestamp: null },
+      versions: [{ version: v.version, freshness: "Current", resources: aggregate(v) }],
+    }));
+    return {
+      kind: "APIGroupDiscoveryList",
+      apiVersion: `apidiscovery.k8s.io/${version}`,
+      metadata: {},
+      items,
+    };
+  }
+}
+
+function aggregate({ group, version, resources }: GroupVersion): object[] {
+  const kindOf = (r: ApiResource) => ({
+    group: r.group ?? group,
+    version: r.version ?? version,
+    kind: r.kind,
+  });
+  return resources.filter(({ name }) => !name.includes("/")).map((r) => {
+    const subresources = resources.filter(({ name }) => name.startsWith(`${r.name}/`)).map((s) => ({
+      subresource: s.name.slice(r.name.length + 1),
+      responseKind: kindOf(s),
+      verbs: s.verbs,
+    }));
+    return {
+      resource: r.name,
+      responseKind: kindOf(r),
+      scope: r.namespaced ? "Namespaced" : "Cluster",
+      singularResource: r.singularName,
+      verbs: r.verbs,
+      ...(r.shortNames === undefined ? {} : { shortNames: r.shortNames }),
+      ...(r.categories === undefined ? {} : { categories: r.categories }),
+      ...(subresources.length === 0 ? {} : { subresources }),
+    };
+  });
+}

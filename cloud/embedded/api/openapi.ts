@@ -1,0 +1,228 @@
+import { StatusError } from "../../../common/errors/mod.ts";
+import type { JsonObject } from "../object.ts";
+import type { ResourceDefinition } from "../resources/definition.ts";
+import { noSuchPath } from "../resources/errors.ts";
+import type { ResourceTable } from "../resources/table.ts";
+import { SCHEMA, type StructSchema, type TypeSchema } from "../schema/schema.ts";
+import { parseAccept } from "./negotiate.ts";
+
+const INFO = { title: "Kubernetes", version: "v1.32.4" } as const;
+const PREFIX: Readonly<Record<"v2" | "v3", string>> = { v2: "#/definitions/", v3: "#/components/schemas/" };
+
+/** The types and paths of the API as OpenAPI documents, made when they are asked for: clients keep them by their hash. */
+export class OpenApi {
+  readonly #table: ResourceTable;
+
+  constructor(table: ResourceTable) {
+    this.#table = table;
+  }
+
+  /** Answers `/openapi/…`. @throws {StatusError} NotFound, NotAcceptable */
+  answer(path: string, accept: string | null): Response {
+    if (path === "/openapi/v2") {
+      const types = parseAccept(accept).map(({ type }) => type);
+      if (!types.some((type) => type === "application/json" || type === "*/*" || type === "application/*")) {
+        throw new StatusError(
+          "NotAcceptable",
+          "only the following media types are accepted: application/json",
+        );
+      }
+      return json(this.#documentV2());
+    }
+    if (path === "/openapi/v3") {
+      const paths: JsonObject = {};
+      for (const { group, version } of this.#versions()) {
+        const at = group === "" ? `api/${version}` : `apis/${group}/${version}`;
+        paths[at] = { serverRelativeURL: `/openapi/v3/${at}?hash=${hashOf(at)}` };
+      }
+      return json({ paths });
+    }
+    const match = /^\/openapi\/v3\/(?:api|apis\/([^/]+))\/([^/]+)$/.exec(path);
+    const [group, version] = [match?.[1] ?? "", match?.[2]];
+    const definitions = this.#table.all().filter((d) => d.group === group && d.version === version);
+    if (match === null || definitions.length === 0) throw noSuchPath();
+    return json(this.#documentV3(definitions));
+  }
+
+  #versions(): Array<{ group: string; version: string }> {
+    const all = this.#table.all();
+    return all.filter((d, i) => all.findIndex((o) => o.group === d.group && o.version === d.version) === i);
+  }
+
+  #documentV3(definitions: readonly ResourceDefinition[]): JsonObject {
+    return {
+      openapi: "3.0.0",
+      info: INFO,
+      paths: Object.fromEntries(definitions.flatMap((d) => pathsOf(d, "v3"))),
+      components: { schemas: schemasOf(definitions, "v3") },
+    };
+  }
+
+  #documentV2(): JsonObject {
+    const definitions = this.#table.all();
+    return {
+      swagger: "2.0",
+      info: INFO,
+      paths: Object.fromEntries(definitions.flatMap((d) => pathsOf(d, "v2"))),
+      definitions: schemasOf(definitions, "v2"),
+    };
+  }
+}
+
+function json(value: object): Response {
+  return new Response(JSON.stringify(value), {
+    headers: { "content-type": "application/json", "cache-control": "no-cache, private" },
+  });
+}
+
+/** A hash that changes with the schema, so that clients fetch a document once. */
+function hashOf(path: string): string {
+  let hash = 0xcbf29ce484222325n;
+  for (
+    const text of [
+      path,
+      INFO.version,
+      JSON.stringify(SCHEMA["core.v1.PodSpec"]),
+      String(Object.keys(SCHEMA).length),
+    ]
+  ) {
+    for (let i = 0; i < text.length; i++) {
+      hash = BigInt.asUintN(64, (hash ^ BigInt(text.charCodeAt(i))) * 0x100000001b3n);
+    }
+  }
+  return hash.toString(16).toUpperCase();
+}
+
+function fullName(name: string): string {
+  if (name.startsWith("meta.")) return `io.k8s.apimachinery.pkg.apis.${name}`;
+  return name.startsWith("reliablesyncs.") ? `io.kubeedge.${name}` : `io.k8s.api.${name}`;
+}
+
+function pathsOf(definition: ResourceDefinition, form: "v2" | "v3"): Array<[string, JsonObject]> {
+  const { group, version, resource, kind, namespaced, schema } = definition;
+  const base = `${group === "" ? "/api" : `/apis/${group}`}/${version}${
+    namespaced ? "/namespaces/{namespace}" : ""
+  }/${resource}`;
+  const gvk = { group, version, kind };
+  const ref = { $ref: PREFIX[form] + fullName(schema) };
+  const responses = {
+    "200": {
+      description: "OK",
+      ...(form === "v2" ? { schema: ref } : { content: { "application/json": { schema: ref } } }),
+    },
+  };
+  const parameter = (name: string, at = "query") => ({
+    name,
+    in: at,
+    ...(at === "path" ? { required: true } : {}),
+    ...(form === "v2"
+      ? { type: "string", uniqueItems: true }
+      : { schema: { type: "string", uniqueItems: true } }),
+  });
+  const operation = (action: string, id: string, written: boolean) => ({
+    operationId: `${id}${group.split(".")[0]}${version}${namespaced ? "Namespaced" : ""}${kind}`,
+    "x-kubernetes-action": action,
+    "x-kubernetes-group-version-kind": gvk,
+    parameters: written ? ["dryRun", "fieldManager", "fieldValidation"].map((name) => parameter(name)) : [],
+    responses,
+  });
+  const common = namespaced ? [parameter("namespace", "path")] : [];
+  return [
+    [base, {
+      get: operation("list", "list", false),
+      post: operation("post", "create", true),
+      parameters: common,
+    }],
+    [`${base}/{name}`, {
+      get: operation("get", "read", false),
+      put: operation("put", "replace", true),
+      patch: operation("patch", "patch", true),
+      delete: operation("delete", "delete", false),
+      parameters: [...common, parameter("name", "path")],
+    }],
+  ];
+}
+
+function schemasOf(definitions: readonly ResourceDefinition[], form: "v2" | "v3"): JsonObject {
+  const kinds = new Map<string, ResourceDefinition>(definitions.map((d) => [d.schema, d]));
+  const schemas: JsonObject = {};
+  const seen = new Set<string>();
+  const todo = [...kinds.keys()];
+  for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
+    const struct = SCHEMA[name];
+    if (struct === undefined || seen.has(name)) continue;
+    seen.add(name);
+    const schema = printStruct(struct, form);
+    const kind = kinds.get(name);
+    if (kind !== undefined) {
+      schema["x-kubernetes-group-version-kind"] = [{
+        group: kind.group,
+        version: kind.version,
+        kind: kind.kind,
+      }];
+    }
+    schemas[fullName(name)] = schema;
+    todo.push(...Object.values(struct.fields).flatMap(refsOf));
+  }
+  return schemas;
+}
+
+function refsOf(type: TypeSchema): string[] {
+  if (typeof type === "string") return type.startsWith("@") ? [type.slice(1)] : [];
+  return refsOf("list" in type ? type.list : type.map);
+}
+
+function printStruct(struct: StructSchema, form: "v2" | "v3"): JsonObject {
+  const properties: JsonObject = {};
+  for (const [name, type] of Object.entries(struct.fields)) {
+    const property = printType(type, form);
+    const strategy = struct.patch?.[name];
+    if (strategy !== undefined) property["x-kubernetes-patch-strategy"] = strategy;
+    const value = struct.defaults?.[name];
+    if (value !== undefined) property.default = value;
+    properties[name] = property;
+  }
+  return {
+    type: "object",
+    properties,
+    ...(struct.required === undefined ? {} : { required: struct.required }),
+    ...(struct.atomic ? { "x-kubernetes-map-type": "atomic" } : {}),
+  };
+}
+
+const SCALARS: Readonly<Record<string, JsonObject>> = {
+  string: { type: "string" },
+  boolean: { type: "boolean" },
+  int32: { type: "integer", format: "int32" },
+  int64: { type: "integer", format: "int64" },
+  number: { type: "number", format: "double" },
+  bytes: { type: "string", format: "byte" },
+  quantity: { type: "string" },
+  time: { type: "string", format: "date-time" },
+  microTime: { type: "string", format: "date-time" },
+  object: { type: "object" },
+};
+
+function printType(type: TypeSchema, form: "v2" | "v3"): JsonObject {
+  if (typeof type === "string") {
+    if (type.startsWith("@")) {
+      const ref = { $ref: PREFIX[form] + fullName(type.slice(1)) };
+      return form === "v2" ? ref : { allOf: [ref] };
+    }
+    if (type === "intOrString") {
+      return form === "v2"
+        ? { type: "string", format: "int-or-string" }
+        : { oneOf: [{ type: "integer" }, { type: "string" }], format: "int-or-string" };
+    }
+    return { ...SCALARS[type] };
+  }
+  if ("map" in type) return { type: "object", additionalProperties: printType(type.map, form) };
+  return {
+    type: "array",
+    items: printType(type.list, form),
+    "x-kubernetes-list-type": type.kind ?? "atomic",
+    ...(type.keys === undefined ? {} : { "x-kubernetes-list-map-keys": type.keys }),
+    ...(type.patch === undefined ? {} : { "x-kubernetes-patch-strategy": type.patch }),
+    ...(type.mergeKey === undefined ? {} : { "x-kubernetes-patch-merge-key": type.mergeKey }),
+  };
+}

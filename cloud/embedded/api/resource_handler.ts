@@ -1,0 +1,233 @@
+import { StatusError } from "../../../common/errors/mod.ts";
+import type { ApiObject } from "../object.ts";
+import type { Registry } from "../registry.ts";
+import { keyOfResource, type ResourceDefinition } from "../resources/definition.ts";
+import { methodNotAllowed } from "../resources/errors.ts";
+import { contentTypeOf, parseBody, readText, unsupported } from "./body.ts";
+import { outputForm } from "./negotiate.ts";
+import { printList, printObject, readSelection } from "./read.ts";
+import type { ResourcePath } from "./request_info.ts";
+import { handleSubresource, type SubresourceComponents } from "./subresources.ts";
+import { isTrue, type WatchHub } from "./watch.ts";
+import {
+  applyPatch,
+  decodeObject,
+  kindOf,
+  PATCH_TYPES,
+  readDeleteOptions,
+  readDryRun,
+  readFieldValidation,
+} from "./write.ts";
+
+/** What requests for resources are answered with. */
+export interface ResourceComponents extends SubresourceComponents {
+  registry: Registry;
+  watches: WatchHub;
+  now: () => number;
+}
+
+/** A request that was taken apart. */
+export interface ResourceRequest {
+  request: Request;
+  definition: ResourceDefinition;
+  path: ResourcePath;
+  query: URLSearchParams;
+}
+
+/** JSON text as an answer. Warnings become headers that kubectl prints. */
+export function jsonResponse(
+  text: string,
+  { status = 200, warnings = [] }: { status?: number; warnings?: string[] } = {},
+): Response {
+  const headers = new Headers({
+    "content-type": "application/json",
+    "cache-control": "no-cache, private",
+  });
+  for (const warning of warnings.slice(0, 20)) {
+    headers.append("warning", `299 - ${JSON.stringify(warning.replace(/[^ -~]/g, "?"))}`);
+  }
+  return new Response(text, { status, headers });
+}
+
+/** Answers a request for a resource. @throws {StatusError} */
+export async function handleResource(
+  components: ResourceComponents,
+  asked: ResourceRequest,
+): Promise<Response> {
+  const { request, definition, path } = asked;
+  if (!definition.namespaced && path.namespace !== undefined) throw notFoundPath();
+  if (definition.namespaced && path.name !== undefined && path.namespace === undefined) throw notFoundPath();
+  if (path.subresource !== undefined) return await handleSubresource(components, asked);
+  switch (request.method) {
+    case "GET":
+      return read(components, asked);
+    case "POST":
+      return await create(components, asked);
+    case "PUT":
+      return await update(components, asked);
+    case "PATCH":
+      return await patch(components, asked);
+    case "DELETE":
+      return path.name === undefined
+        ? await deleteCollection(components, asked)
+        : await remove(components, asked);
+    default:
+      throw methodNotAllowed();
+  }
+}
+
+function notFoundPath(): StatusError {
+  return new StatusError("NotFound", "the server could not find the requested resource");
+}
+
+function read(
+  { registry, watches, now }: ResourceComponents,
+  { request, definition, path, query }: ResourceRequest,
+): Response {
+  const form = outputForm(request.headers.get("accept"));
+  if (query.has("watch") && isTrue(query.get("watch"))) {
+    return watches.open(definition, readSelection(definition, path.namespace, query, path.name), query, form);
+  }
+  if (path.name !== undefined) {
+    const entry = registry.entry(definition, { namespace: path.namespace ?? "", name: path.name });
+    return jsonResponse(printObject(definition, entry.text, form, query, now()));
+  }
+  const selection = readSelection(definition, path.namespace, query);
+  return jsonResponse(printList(registry, definition, selection, { query, form, now: now() }));
+}
+
+/** Prints a written object in the form that was asked for. */
+export function printWritten(
+  { now }: Pick<ResourceComponents, "now">,
+  { request, definition, query }: ResourceRequest,
+  object: ApiObject,
+  options: { status?: number; warnings?: string[] } = {},
+): Response {
+  const form = outputForm(request.headers.get("accept"));
+  if (form === "object") return jsonResponse(JSON.stringify(object), options);
+  const stored = definition.storedAs?.toStored(object) ?? object;
+  return jsonResponse(printObject(definition, JSON.stringify(stored), form, query, now()), options);
+}
+
+async function create(components: ResourceComponents, asked: ResourceRequest): Promise<Response> {
+  const { request, definition, path, query } = asked;
+  if (path.name !== undefined) throw methodNotAllowed();
+  if (definition.namespaced && path.namespace === undefined) throw methodNotAllowed();
+  outputForm(request.headers.get("accept"));
+  const dryRun = readDryRun(query.getAll("dryRun"));
+  const validation = readFieldValidation(query);
+  const warnings: string[] = [];
+  const body = parseBody(await readText(request), contentTypeOf(request));
+  const object = decodeObject(body, kindOf(definition), validation, warnings);
+  const created = components.registry.create(definition, path.namespace ?? "", object, { dryRun });
+  return printWritten(components, asked, created, { status: 201, warnings });
+}
+
+async function update(components: ResourceComponents, asked: ResourceRequest): Promise<Response> {
+  const { request, definition, path, query } = asked;
+  if (path.name === undefined) throw methodNotAllowed();
+  outputForm(request.headers.get("accept"));
+  const dryRun = readDryRun(query.getAll("dryRun"));
+  const warnings: string[] = [];
+  const body = parseBody(await readText(request), contentTypeOf(request));
+  const object = decodeObject(body, kindOf(definition), readFieldValidation(query), warnings);
+  checkName(object, path.name, path.namespace);
+  const ref = { namespace: path.namespace ?? "", name: path.name };
+  const updated = components.registry.update(definition, ref, () => object, { dryRun });
+  return printWritten(components, asked, updated, { warnings });
+}
+
+/** The object of an update must be the one that the path names. @throws {StatusError} BadRequest */
+export function checkName({ metadata }: ApiObject, name: string, namespace: string | undefined): void {
+  if ((metadata.name ?? "") === "") {
+    throw new StatusError("BadRequest", "the name of the object must be set: metadata.name is empty");
+  }
+  if (metadata.name !== name) {
+    throw new StatusError(
+      "BadRequest",
+      `the name of the object (${metadata.name}) does not match the name on the URL (${name})`,
+    );
+  }
+  if (namespace === undefined) return;
+  if ((metadata.namespace ?? "") !== "" && metadata.namespace !== namespace) {
+    throw new StatusError(
+      "BadRequest",
+      `the namespace of the object (${metadata.namespace}) does not match the namespace on the request (${namespace})`,
+    );
+  }
+  metadata.namespace = namespace;
+}
+
+async function patch(components: ResourceComponents, asked: ResourceRequest): Promise<Response> {
+  const { path } = asked;
+  if (path.name === undefined) throw methodNotAllowed();
+  return await patchObject(components, asked, undefined);
+}
+
+/** Applies the patch in a request to an object, or to its status. @throws {StatusError} */
+export async function patchObject(
+  components: ResourceComponents,
+  asked: ResourceRequest,
+  subresource: "status" | undefined,
+): Promise<Response> {
+  const { request, definition, path, query } = asked;
+  outputForm(request.headers.get("accept"));
+  const contentType = contentTypeOf(request);
+  if (!(PATCH_TYPES as readonly string[]).includes(contentType)) {
+    await request.body?.cancel();
+    throw unsupported(contentType, PATCH_TYPES);
+  }
+  const dryRun = readDryRun(query.getAll("dryRun"));
+  const validation = readFieldValidation(query);
+  const warnings: string[] = [];
+  const document = parseBody(await readText(request), "application/json");
+  const ref = { namespace: path.namespace ?? "", name: path.name ?? "" };
+  const updated = components.registry.update(definition, ref, (current) => {
+    const patched = applyPatch(current, document, contentType, definition.schema);
+    return decodeObject(patched, kindOf(definition), validation, warnings);
+  }, { dryRun, subresource });
+  return printWritten(components, asked, updated, { warnings });
+}
+
+async function readOptionalBody(request: Request): Promise<unknown> {
+  const text = await readText(request);
+  return text.trim() === "" ? undefined : parseBody(text, contentTypeOf(request));
+}
+
+async function remove({ registry, now }: ResourceComponents, asked: ResourceRequest): Promise<Response> {
+  const { request, definition, path, query } = asked;
+  outputForm(request.headers.get("accept"));
+  const options = readDeleteOptions(await readOptionalBody(request), query);
+  const name = path.name ?? "";
+  const { object, removed } = registry.delete(definition, { namespace: path.namespace ?? "", name }, options);
+  if (!removed || keyOfResource(definition) === "pods") return printWritten({ now }, asked, object);
+  return jsonResponse(JSON.stringify({
+    kind: "Status",
+    apiVersion: "v1",
+    metadata: {},
+    status: "Success",
+    details: {
+      name,
+      ...(definition.group === "" ? {} : { group: definition.group }),
+      kind: definition.resource,
+      uid: object.metadata.uid,
+    },
+  }));
+}
+
+async function deleteCollection({ registry }: ResourceComponents, asked: ResourceRequest): Promise<Response> {
+  const { request, definition, path, query } = asked;
+  if (definition.namespaced && path.namespace === undefined) throw methodNotAllowed();
+  const options = readDeleteOptions(await readOptionalBody(request), query);
+  const selection = readSelection(definition, path.namespace, query);
+  const items: ApiObject[] = [];
+  for (const entry of registry.cache(definition).list(path.namespace).filter(selection.matches)) {
+    items.push(registry.delete(definition, { namespace: entry.namespace, name: entry.name }, options).object);
+  }
+  return jsonResponse(JSON.stringify({
+    kind: `${definition.kind}List`,
+    apiVersion: kindOf(definition).apiVersion,
+    metadata: { resourceVersion: String(registry.version) },
+    items,
+  }));
+}

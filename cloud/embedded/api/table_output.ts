@@ -1,0 +1,50 @@
+import type { ApiObject } from "../object.ts";
+import { objectOf } from "../registry.ts";
+import type { ResourceDefinition } from "../resources/definition.ts";
+
+/** What `includeObject` asks a table to carry beside the cells. */
+export type IncludeObject = "Metadata" | "None" | "Object";
+
+/** `metadata` of a list. */
+export interface ListMeta {
+  resourceVersion?: string;
+  continue?: string;
+  remainingItemCount?: number;
+}
+
+/**
+ * Objects as the table that `kubectl get` prints.
+ * Upstream: k8s.io/apimachinery pkg/apis/meta/v1/types.go (Table) @ v1.32
+ */
+export function printTable(
+  definition: ResourceDefinition,
+  texts: readonly string[],
+  metadata: ListMeta,
+  { include = "Metadata", now }: { include?: IncludeObject; now: number },
+): string {
+  const columnDefinitions = definition.columns.map(({ name, type = "string", format = "", wide }) => ({
+    name,
+    type,
+    format,
+    description: "",
+    priority: wide ? 1 : 0,
+  }));
+  const rows = texts.map((text) => {
+    const object = objectOf(definition, text);
+    const cells = JSON.stringify(definition.row(object, now));
+    const carried = include === "None"
+      ? "null"
+      : include === "Object"
+      ? JSON.stringify(object)
+      : JSON.stringify(partialMetadata(object));
+    return `{"cells":${cells},"object":${carried}}`;
+  });
+  return `{"kind":"Table","apiVersion":"meta.k8s.io/v1","metadata":${
+    JSON.stringify(metadata)
+  },"columnDefinitions":${JSON.stringify(columnDefinitions)},"rows":[${rows.join(",")}]}`;
+}
+
+/** The metadata of an object as an object of its own. */
+export function partialMetadata({ metadata }: ApiObject): ApiObject {
+  return { kind: "PartialObjectMetadata", apiVersion: "meta.k8s.io/v1", metadata };
+}

@@ -1,0 +1,223 @@
+import { StatusError } from "../../../common/errors/mod.ts";
+import type { Registry } from "../registry.ts";
+import { apiVersionOf, type ResourceDefinition } from "../resources/definition.ts";
+import type { CacheEntry, CacheEvent } from "../storage/watch_cache.ts";
+import type { OutputForm } from "./negotiate.ts";
+import { parseVersion, printObject, type Selection, tooLarge } from "./read.ts";
+import { partialMetadata, printTable } from "./table_output.ts";
+
+/** Bounds of watches. */
+export interface WatchLimits {
+  /** Most watches at a time. @default 5000 */
+  watches?: number;
+  /** Most characters that may wait for one watcher before it is cut off. @default 8388608 */
+  queuedChars?: number;
+}
+
+interface Watcher {
+  /** Unix milliseconds at which it ends by itself. */
+  endsAt: number;
+  bookmark(): void;
+  end(): void;
+}
+
+const encoder = new TextEncoder();
+const BOOKMARK_INTERVAL_MS = 60_000;
+const MIN_TIMEOUT_SECONDS = 1800;
+const MAX_TIMEOUT_SECONDS = 24 * 3600;
+
+/** All watches that are being served. Each is one response whose body goes on until either side ends it. */
+export class WatchHub {
+  readonly #registry: Registry;
+  readonly #limits: Required<WatchLimits>;
+  readonly #now: () => number;
+  readonly #watchers = new Set<Watcher>();
+  #bookmarkedAt = 0;
+
+  constructor(registry: Registry, now: () => number, limits: WatchLimits = {}) {
+    this.#registry = registry;
+    this.#now = now;
+    this.#limits = { watches: limits.watches ?? 5000, queuedChars: limits.queuedChars ?? 8 * 1024 * 1024 };
+  }
+
+  /** How many watches there are. */
+  get size(): number {
+    return this.#watchers.size;
+  }
+
+  /** To be called about every second: ends the watches whose time is over, and once a minute tells the others how far they have seen. */
+  tick(): void {
+    const now = this.#now();
+    for (const watcher of [...this.#watchers]) if (watcher.endsAt <= now) watcher.end();
+    if (now - this.#bookmarkedAt < BOOKMARK_INTERVAL_MS) return;
+    this.#bookmarkedAt = now;
+    for (const watcher of this.#watchers) watcher.bookmark();
+  }
+
+  /** Ends all watches. */
+  end(): void {
+    for (const watcher of [...this.#watchers]) watcher.end();
+  }
+
+  /** Begins a watch. @throws {StatusError} Expired, BadRequest, TooManyRequests */
+  open(
+    definition: ResourceDefinition,
+    selection: Selection,
+    query: URLSearchParams,
+    form: OutputForm,
+  ): Response {
+    if (this.#watchers.size >= this.#limits.watches) {
+      throw new StatusError(
+        "TooManyRequests",
+        `too many watches: ${this.#limits.watches} are served already`,
+        {
+          details: { retryAfterSeconds: 5 },
+        },
+      );
+    }
+    const cache = this.#registry.cache(definition);
+    const timeoutSeconds = readTimeout(query.get("timeoutSeconds"));
+    const start = this.#startOf(definition, selection, query);
+    const bookmarks = isTrue(query.get("allowWatchBookmarks"));
+    let seen = start.version;
+    const print = (entry: CacheEntry) => this.#print(definition, entry.text, query, form);
+    const queue: string[] = [];
+    let queuedChars = 0;
+    // The first list may be as long as it is; what comes after it must be fetched in time.
+    let allowedChars = this.#limits.queuedChars;
+    let initial = true;
+    let pulled: (() => void) | undefined;
+    let ended = false;
+    const push = (line: string) => {
+      if (ended) return;
+      queue.push(line);
+      queuedChars += line.length;
+      if (initial) allowedChars += line.length;
+      else if (queuedChars > allowedChars) end();
+      pulled?.();
+    };
+    const tell = (type: string, text: string) => push(`{"type":"${type}","object":${text}}\n`);
+    const onEvent = (event: CacheEvent) => {
+      if (event.version <= seen) return;
+      const seenBefore = event.previous !== undefined && selection.matches(event.previous);
+      const seenNow = event.type !== "DELETED" && selection.matches(event.entry);
+      if (seenNow) tell(seenBefore ? "MODIFIED" : "ADDED", print(event.entry));
+      else if (seenBefore && event.type === "DELETED") tell("DELETED", print(event.entry));
+      else if (seenBefore) tell("DELETED", print(withVersion(event.previous!, event.version)));
+      seen = event.version;
+    };
+    const bookmark = (annotations?: Record<string, string>) => {
+      if (!bookmarks && annotations === undefined) return;
+      const version = Math.max(seen, this.#registry.version);
+      seen = version;
+      tell("BOOKMARK", this.#printBookmark(definition, String(version), form, annotations));
+    };
+    for (const entry of start.entries) tell("ADDED", print(entry));
+    if (start.markEnd) bookmark({ "k8s.io/initial-events-end": "true" });
+    for (const event of start.events) onEvent(event);
+    initial = false;
+    const unsubscribe = cache.subscribe(onEvent);
+    const endsAt = this.#now() + timeoutSeconds * 1000;
+    const watcher: Watcher = { endsAt, bookmark: () => bookmark(), end: () => end() };
+    const end = () => {
+      if (ended) return;
+      ended = true;
+      unsubscribe();
+      this.#watchers.delete(watcher);
+      pulled?.();
+    };
+    this.#watchers.add(watcher);
+    const body = new ReadableStream<Uint8Array>({
+      pull: async (controller) => {
+        if (queue.length === 0 && !ended) {
+          await new Promise<void>((resolve) => pulled = resolve);
+          pulled = undefined;
+        }
+        if (queue.length > 0) {
+          controller.enqueue(encoder.encode(queue.splice(0).join("")));
+          queuedChars = 0;
+          allowedChars = this.#limits.queuedChars;
+        } else if (ended) controller.close();
+      },
+      cancel: () => end(),
+    }, { highWaterMark: 0 });
+    return new Response(body, {
+      headers: { "content-type": "application/json", "cache-control": "no-cache, private, no-transform" },
+    });
+  }
+
+  #startOf(definition: ResourceDefinition, selection: Selection, query: URLSearchParams): {
+    version: number;
+    entries: readonly CacheEntry[];
+    events: CacheEvent[];
+    markEnd: boolean;
+  } {
+    const cache = this.#registry.cache(definition);
+    const text = query.get("resourceVersion") ?? "";
+    const newest = this.#registry.version;
+    const initialEvents = query.get("sendInitialEvents");
+    if (initialEvents !== null && query.get("resourceVersionMatch") !== "NotOlderThan") {
+      throw new StatusError(
+        "Invalid",
+        'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
+      );
+    }
+    const version = text === "" ? 0 : parseVersion(text);
+    if (version > newest) throw tooLarge(version, newest);
+    const list = initialEvents === null ? version === 0 : isTrue(initialEvents);
+    if (list) {
+      const entries = cache.list(selection.namespace).filter(selection.matches);
+      return { version: newest, entries, events: [], markEnd: isTrue(initialEvents) };
+    }
+    const from = version === 0 ? newest : version;
+    return { version: from, entries: [], events: cache.since(from), markEnd: false };
+  }
+
+  #print(definition: ResourceDefinition, text: string, query: URLSearchParams, form: OutputForm): string {
+    return printObject(definition, text, form, query, this.#now());
+  }
+
+  #printBookmark(
+    definition: ResourceDefinition,
+    resourceVersion: string,
+    form: OutputForm,
+    annotations?: Record<string, string>,
+  ): string {
+    const metadata = {
+      resourceVersion,
+      creationTimestamp: null,
+      ...(annotations === undefined ? {} : { annotations }),
+    };
+    if (form === "table") return printTable(definition, [], { resourceVersion }, { now: 0 });
+    if (form === "metadata") {
+      return JSON.stringify({ ...partialMetadata({ apiVersion: "", kind: "", metadata: {} }), metadata });
+    }
+    return JSON.stringify({ kind: definition.kind, apiVersion: apiVersionOf(definition), metadata });
+  }
+}
+
+/** An object that is no longer selected, under the version at which that happened. */
+function withVersion(entry: CacheEntry, version: number): CacheEntry {
+  const object = JSON.parse(entry.text);
+  object.metadata.resourceVersion = String(version);
+  return { ...entry, version, text: JSON.stringify(object) };
+}
+
+/** Whether a query value means true, as Go reads it. */
+export function isTrue(text: string | null): boolean {
+  return text !== null && ["", "1", "t", "T", "true", "TRUE", "True"].includes(text);
+}
+
+function readTimeout(text: string | null): number {
+  if (text !== null && text !== "" && text !== "0") {
+    if (!/^\d{1,9}$/.test(text)) {
+      throw new StatusError(
+        "BadRequest",
+        `Invalid value for timeoutSeconds: ${JSON.stringify(text.slice(0, 100))}`,
+      );
+    }
+    return Math.min(Number(text), MAX_TIMEOUT_SECONDS);
+  }
+  // Spread out, so that all watches that began together do not end together.
+  return MIN_TIMEOUT_SECONDS * (1 + Math.random());
+}

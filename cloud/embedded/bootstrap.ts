@@ -1,0 +1,35 @@
+import { isAlreadyExists } from "../../common/errors/mod.ts";
+import type { ApiObject } from "./object.ts";
+import type { Registry } from "./registry.ts";
+
+const NAMESPACES = ["default", "kube-system", "kube-public", "kube-node-lease"] as const;
+
+/** Makes the objects that every control plane has, where they are missing. @param port where the API is served */
+export function ensureDefaults(registry: Registry, port: number): void {
+  for (const name of NAMESPACES) {
+    ensure(registry, "", "namespaces", "", { apiVersion: "v1", kind: "Namespace", metadata: { name } });
+  }
+  ensure(registry, "", "services", "default", {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name: "kubernetes", labels: { component: "apiserver", provider: "kubernetes" } },
+    spec: { clusterIP: "None", ports: [{ name: "https", port: 443, protocol: "TCP", targetPort: port }] },
+  });
+}
+
+function ensure(
+  registry: Registry,
+  group: string,
+  resource: string,
+  namespace: string,
+  object: ApiObject,
+): void {
+  const definition = registry.table.find(group, "v1", resource);
+  if (definition === undefined) throw new TypeError(`Cannot make ${resource}: there is no such resource`);
+  if (registry.cache(definition).get(namespace, object.metadata.name ?? "") !== undefined) return;
+  try {
+    registry.create(definition, namespace, object);
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error;
+  }
+}

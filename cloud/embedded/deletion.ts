@@ -1,0 +1,92 @@
+import { type ApiObject, jsonEqual, timeText } from "./object.ts";
+import type { ResourceDefinition } from "./resources/definition.ts";
+import { conflict } from "./resources/errors.ts";
+
+/** How to delete. */
+export interface DeleteOptions {
+  gracePeriodSeconds?: number;
+  propagationPolicy?: "Background" | "Foreground" | "Orphan";
+  preconditions?: { uid?: string; resourceVersion?: string };
+  dryRun?: boolean;
+}
+
+/** What a deletion comes to: nothing new, the object marked, or the object gone. */
+export interface DeletionPlan {
+  kind: "keep" | "mark" | "remove";
+  object: ApiObject;
+}
+
+/**
+ * Decides what a deletion does to an object.
+ * Upstream: k8s.io/apiserver pkg/registry/rest/delete.go (BeforeDelete) @ v1.32
+ * @throws {StatusError} Conflict when a precondition does not hold
+ */
+export function planDeletion(
+  definition: ResourceDefinition,
+  old: ApiObject,
+  options: DeleteOptions,
+  now: number,
+): DeletionPlan {
+  checkPreconditions(definition, old, options.preconditions);
+  const object = structuredClone(old);
+  const meta = object.metadata;
+  const finalizers = finalizersFor(meta.finalizers ?? [], options.propagationPolicy);
+  if (finalizers.length > 0) meta.finalizers = finalizers;
+  else delete meta.finalizers;
+  const pending = meta.deletionTimestamp !== undefined;
+  const grace = definition.gracePeriodSeconds?.(old, options.gracePeriodSeconds) ?? 0;
+  const held = finalizers.length > 0 || specFinalizers(object).length > 0;
+  if (!held && grace === 0) return { kind: "remove", object };
+  if (pending) {
+    const present = meta.deletionGracePeriodSeconds ?? 0;
+    const shorter = options.gracePeriodSeconds !== undefined && grace < present;
+    if (shorter) setDeletion(object, now, grace);
+    return { kind: jsonEqual(object, old) ? "keep" : "mark", object };
+  }
+  setDeletion(object, now, grace);
+  if (meta.generation !== undefined && meta.generation > 0) meta.generation++;
+  if (object.kind === "Namespace") {
+    object.status = { ...(object.status as object | undefined), phase: "Terminating" };
+  }
+  return { kind: "mark", object };
+}
+
+function setDeletion(object: ApiObject, now: number, grace: number): void {
+  object.metadata.deletionTimestamp = timeText(now + grace * 1000);
+  object.metadata.deletionGracePeriodSeconds = grace;
+}
+
+function specFinalizers({ spec }: ApiObject): unknown[] {
+  return typeof spec === "object" && spec !== null && "finalizers" in spec && Array.isArray(spec.finalizers)
+    ? spec.finalizers
+    : [];
+}
+
+function finalizersFor(present: string[], policy: DeleteOptions["propagationPolicy"]): string[] {
+  if (policy === undefined) return present;
+  const others = present.filter((f) => f !== "orphan" && f !== "foregroundDeletion");
+  if (policy === "Orphan") return [...others, "orphan"];
+  return policy === "Foreground" ? [...others, "foregroundDeletion"] : others;
+}
+
+function checkPreconditions(
+  definition: ResourceDefinition,
+  { metadata }: ApiObject,
+  preconditions: DeleteOptions["preconditions"] = {},
+): void {
+  const { uid, resourceVersion } = preconditions;
+  if (uid !== undefined && uid !== metadata.uid) {
+    throw conflict(
+      definition,
+      metadata.name ?? "",
+      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${metadata.uid}`,
+    );
+  }
+  if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion) {
+    throw conflict(
+      definition,
+      metadata.name ?? "",
+      `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${metadata.resourceVersion}`,
+    );
+  }
+}

@@ -1,0 +1,176 @@
+import type { Logger } from "../../common/module/mod.ts";
+import { isAlreadyExists, isConflict, isNotFound } from "../../common/errors/mod.ts";
+import { type ApiObject, objectAt, valueAt } from "./object.ts";
+import type { Registry } from "./registry.ts";
+import { keyOfResource, type ResourceDefinition } from "./resources/definition.ts";
+
+/** What keeping namespaces needs. */
+export interface NamespaceKeeperComponents {
+  registry: Registry;
+  log: Logger;
+  /** PEM of the authority that pods trust the API by. */
+  caCertificate: string;
+}
+
+const FINALIZER = "kubernetes";
+/** Most objects deleted in one turn, so that others are served in between. */
+const BATCH = 200;
+
+/**
+ * Gives every namespace its `default` service account and the `kube-root-ca.crt` ConfigMap, and empties a namespace that is being
+ * deleted before it lets it go.
+ * Upstream: k8s.io/kubernetes pkg/controller/{serviceaccount,namespace}, rootcacertpublisher @ v1.32
+ */
+export class NamespaceKeeper implements Disposable {
+  readonly #components: NamespaceKeeperComponents;
+  readonly #namespaces: ResourceDefinition;
+  readonly #dirty = new Set<string>();
+  readonly #unsubscribe: Array<() => void> = [];
+  #scheduled = false;
+  #working = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(components: NamespaceKeeperComponents) {
+    this.#components = components;
+    const { registry } = components;
+    const namespaces = registry.table.find("", "v1", "namespaces");
+    if (namespaces === undefined) throw new TypeError("Cannot keep namespaces: there is no such resource");
+    this.#namespaces = namespaces;
+  }
+
+  /** Begins with all namespaces there are, and follows the changes. */
+  start(): void {
+    const { registry } = this.#components;
+    for (const entry of registry.cache(this.#namespaces).list()) this.#look(entry.name);
+    for (const definition of registry.table.stored()) {
+      const cache = registry.cache(definition);
+      if (definition === this.#namespaces) {
+        this.#unsubscribe.push(cache.subscribe(({ entry }) => this.#look(entry.name)));
+      } else if (definition.namespaced) {
+        // An object that is gone may be the last one that a namespace waits for, or one that every namespace has.
+        this.#unsubscribe.push(cache.subscribe(({ type, entry }) => {
+          if (type === "DELETED") this.#look(entry.namespace);
+        }));
+      }
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
+    this.#dirty.clear();
+    clearTimeout(this.#timer);
+  }
+
+  /** Does what is to be done, again where it failed before. To be called now and then. */
+  retry(): void {
+    this.#working = true;
+    for (const name of [...this.#dirty]) {
+      this.#dirty.delete(name);
+      try {
+        this.#keep(name);
+      } catch (error) {
+        this.#dirty.add(name);
+        this.#components.log.error("Cannot keep a namespace in order; trying again", error, {
+          namespace: name,
+        });
+      }
+    }
+    this.#working = false;
+  }
+
+  #look(name: string): void {
+    this.#dirty.add(name);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    const work = () => {
+      this.#scheduled = false;
+      this.#timer = undefined;
+      this.retry();
+    };
+    // Never within the write that is being told of: others are to hear of that one first. What its own work leads to waits for a
+    // turn of the event loop, so that a large namespace does not keep requests waiting.
+    if (this.#working) this.#timer = setTimeout(work, 0);
+    else queueMicrotask(work);
+  }
+
+  /** Does what one namespace needs now; what remains is done when the next object is gone. */
+  #keep(name: string): void {
+    const entry = this.#components.registry.cache(this.#namespaces).get("", name);
+    if (entry === undefined) return;
+    const namespace: ApiObject = JSON.parse(entry.text);
+    if (namespace.metadata.deletionTimestamp === undefined) {
+      this.#ensure("serviceaccounts", {
+        apiVersion: "v1",
+        kind: "ServiceAccount",
+        metadata: { name: "default", namespace: name },
+      });
+      this.#ensure("configmaps", {
+        apiVersion: "v1",
+        kind: "ConfigMap",
+        metadata: {
+          name: "kube-root-ca.crt",
+          namespace: name,
+          annotations: {
+            "kubernetes.io/description":
+              "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters.",
+          },
+        },
+        data: { "ca.crt": this.#components.caCertificate },
+      });
+      return;
+    }
+    if (this.#empty(name) === "empty") this.#release(name);
+  }
+
+  #ensure(resource: string, object: ApiObject): void {
+    const { registry } = this.#components;
+    const definition = registry.table.find("", "v1", resource);
+    if (definition === undefined) return;
+    const namespace = object.metadata.namespace ?? "";
+    const ref = { namespace, name: object.metadata.name ?? "" };
+    const present = registry.cache(definition).get(namespace, ref.name);
+    try {
+      if (present === undefined) registry.create(definition, namespace, object);
+      else if (object.data !== undefined) {
+        registry.update(definition, ref, (current) => ({ ...current, data: object.data }));
+      }
+    } catch (error) {
+      if (!isAlreadyExists(error) && !isConflict(error)) throw error;
+    }
+  }
+
+  /** Deletes what is in a namespace, so much at a time; "waiting" when there is more, or objects take their time. */
+  #empty(name: string): "empty" | "waiting" {
+    const { registry } = this.#components;
+    let left = 0, deleted = 0;
+    for (const definition of registry.table.stored()) {
+      if (!definition.namespaced) continue;
+      for (const entry of registry.cache(definition).list(name)) {
+        left++;
+        if (deleted >= BATCH) continue;
+        const object: ApiObject = JSON.parse(entry.text);
+        if (object.metadata.deletionTimestamp !== undefined) continue;
+        deleted++;
+        try {
+          const policy = keyOfResource(definition) === "pods"
+            ? {}
+            : { propagationPolicy: "Background" as const };
+          if (registry.delete(definition, { namespace: name, name: entry.name }, policy).removed) left--;
+        } catch (error) {
+          if (!isNotFound(error) && !isConflict(error)) throw error;
+        }
+      }
+    }
+    return left === 0 ? "empty" : "waiting";
+  }
+
+  #release(name: string): void {
+    const { registry } = this.#components;
+    const finalizers = valueAt(registry.get(this.#namespaces, { namespace: "", name }), "spec", "finalizers");
+    if (!Array.isArray(finalizers) || !finalizers.includes(FINALIZER)) return;
+    registry.update(this.#namespaces, { namespace: "", name }, (current) => ({
+      ...current,
+      spec: { ...objectAt(current, "spec"), finalizers: finalizers.filter((f) => f !== FINALIZER) },
+    }), { subresource: "finalize" });
+  }
+}

@@ -1,0 +1,148 @@
+import { StatusError } from "../../../common/errors/mod.ts";
+import { isObject, jsonEqual, setField } from "../object.ts";
+
+/** Most operations in one patch. Upstream: k8s.io/apiserver pkg/endpoints/handlers/patch.go (maxJSONPatchOperations) @ v1.32 */
+const MAX_OPERATIONS = 10_000;
+
+interface Operation {
+  op: string;
+  path: string[];
+  from?: string[];
+  value?: unknown;
+}
+
+/**
+ * Applies a JSON patch (RFC 6902) to a value, which is left as it is.
+ * @throws {StatusError} BadRequest when it is not a patch; Invalid when it does not fit the value
+ */
+export function applyJsonPatch(target: unknown, patch: unknown): unknown {
+  if (!Array.isArray(patch)) {
+    throw new StatusError("BadRequest", "error decoding patch: a JSON patch must be an array");
+  }
+  if (patch.length > MAX_OPERATIONS) {
+    throw new StatusError(
+      "RequestEntityTooLarge",
+      `The allowed maximum operations in a JSON patch is ${MAX_OPERATIONS}, got ${patch.length}`,
+    );
+  }
+  let document = structuredClone(target);
+  for (const operation of patch.map(readOperation)) document = applyOperation(document, operation);
+  return document;
+}
+
+function readOperation(value: unknown): Operation {
+  if (!isObject(value) || typeof value.op !== "string" || typeof value.path !== "string") {
+    throw new StatusError("BadRequest", "error decoding patch: every operation needs an op and a path");
+  }
+  const operation: Operation = { op: value.op, path: parsePointer(value.path) };
+  if (value.op === "move" || value.op === "copy") {
+    if (typeof value.from !== "string") {
+      throw new StatusError("BadRequest", `error decoding patch: ${value.op} needs a from`);
+    }
+    operation.from = parsePointer(value.from);
+  }
+  if (["add", "replace", "test"].includes(value.op)) {
+    if (!Object.hasOwn(value, "value")) {
+      throw new StatusError("BadRequest", `error decoding patch: ${value.op} needs a value`);
+    }
+    operation.value = value.value;
+  }
+  return operation;
+}
+
+function parsePointer(text: string): string[] {
+  if (text === "") return [];
+  if (!text.startsWith("/")) {
+    throw new StatusError(
+      "BadRequest",
+      `error decoding patch: path ${JSON.stringify(text.slice(0, 200))} does not begin with "/"`,
+    );
+  }
+  return text.slice(1).split("/").map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
+}
+
+function applyOperation(document: unknown, { op, path, from, value }: Operation): unknown {
+  switch (op) {
+    case "add":
+      return add(document, path, structuredClone(value));
+    case "remove":
+      return remove(document, path);
+    case "replace":
+      get(document, path);
+      return path.length === 0 ? structuredClone(value) : replace(document, path, structuredClone(value));
+    case "move": {
+      const moved = get(document, from!);
+      if (path.length > from!.length && from!.every((part, i) => part === path[i])) {
+        throw misfit("move", path, "a value cannot be moved into itself");
+      }
+      return add(remove(document, from!), path, moved);
+    }
+    case "copy":
+      return add(document, path, structuredClone(get(document, from!)));
+    case "test":
+      if (!jsonEqual(get(document, path), value)) throw misfit("test", path, "the value is another");
+      return document;
+    default:
+      throw new StatusError(
+        "BadRequest",
+        `error decoding patch: unknown operation ${JSON.stringify(op.slice(0, 100))}`,
+      );
+  }
+}
+
+function get(document: unknown, path: readonly string[]): unknown {
+  let at = document;
+  for (const part of path) {
+    if (Array.isArray(at)) at = at[indexOf(part, at.length - 1, path)];
+    else if (isObject(at) && Object.hasOwn(at, part)) at = at[part];
+    else throw misfit("get", path, "there is no such value");
+  }
+  return at;
+}
+
+function add(document: unknown, path: readonly string[], value: unknown): unknown {
+  const last = path.at(-1);
+  if (last === undefined) return value;
+  const parent = get(document, path.slice(0, -1));
+  if (Array.isArray(parent)) {
+    parent.splice(last === "-" ? parent.length : indexOf(last, parent.length, path), 0, value);
+  } else if (isObject(parent)) setField(parent, last, value);
+  else throw misfit("add", path, "there is nothing to add to");
+  return document;
+}
+
+function replace(document: unknown, path: readonly string[], value: unknown): unknown {
+  const parent = get(document, path.slice(0, -1));
+  const last = path.at(-1)!;
+  if (Array.isArray(parent)) parent[indexOf(last, parent.length - 1, path)] = value;
+  else if (isObject(parent)) setField(parent, last, value);
+  return document;
+}
+
+function remove(document: unknown, path: readonly string[]): unknown {
+  const last = path.at(-1);
+  if (last === undefined) return null;
+  const parent = get(document, path.slice(0, -1));
+  if (Array.isArray(parent)) parent.splice(indexOf(last, parent.length - 1, path), 1);
+  else if (isObject(parent) && Object.hasOwn(parent, last)) delete parent[last];
+  else throw misfit("remove", path, "there is no such value");
+  return document;
+}
+
+function indexOf(part: string, max: number, path: readonly string[]): number {
+  if (/^(?:0|[1-9]\d{0,8})$/.test(part) && Number(part) <= max) return Number(part);
+  throw misfit("find", path, `${JSON.stringify(part.slice(0, 100))} is no index of the array`);
+}
+
+function misfit(doing: string, path: readonly string[], why: string): StatusError {
+  const pointer = path.map((part) => `/${part.replaceAll("~", "~0").replaceAll("/", "~1")}`).join("").slice(
+    0,
+    500,
+  );
+  return new StatusError(
+    "Invalid",
+    `the server rejected our request due to an error in our request: Cannot ${doing} ${
+      JSON.stringify(pointer)
+    }: ${why}`,
+  );
+}

@@ -1,0 +1,168 @@
+import { StatusError } from "../../../common/errors/mod.ts";
+import { isObject, jsonEqual, type JsonObject, setField } from "../object.ts";
+import { fieldOf, type ListSchema, structOf, type TypeSchema } from "../schema/schema.ts";
+
+const DELETE_FROM = "$deleteFromPrimitiveList/";
+const ELEMENT_ORDER = "$setElementOrder/";
+const RETAIN_KEYS = "$retainKeys";
+const DIRECTIVE = "$patch";
+
+/**
+ * Applies a strategic merge patch; neither value is changed. Lists are merged by the keys of the schema; the directives are
+ * `$patch: delete|replace|merge`, `$retainKeys`, `$setElementOrder/<list>` and `$deleteFromPrimitiveList/<list>`.
+ * Upstream: k8s.io/apimachinery pkg/util/strategicpatch/patch.go @ v1.32
+ * @throws {StatusError} BadRequest
+ */
+export function applyStrategicPatch(target: JsonObject, patch: JsonObject, type: TypeSchema): JsonObject {
+  return mergeMap(target, patch, type) ?? {};
+}
+
+function mergeMap(target: unknown, patch: JsonObject, type: TypeSchema | undefined): JsonObject | undefined {
+  const directive = patch[DIRECTIVE];
+  if (directive !== undefined) {
+    if (directive === "replace") return cleaned(patch);
+    if (directive === "delete") return undefined;
+    if (directive !== "merge") {
+      throw badPatch(`unknown patch type: ${JSON.stringify(directive).slice(0, 100)}`);
+    }
+  }
+  const merged: JsonObject = isObject(target) ? { ...target } : {};
+  retainKeys(merged, patch);
+  for (const [key, value] of Object.entries(patch)) {
+    if (key.startsWith(DELETE_FROM)) {
+      const field = key.slice(DELETE_FROM.length);
+      const gone = requireList(value, key);
+      const present = merged[field];
+      if (Array.isArray(present)) {
+        merged[field] = present.filter((item) => !gone.some((g) => jsonEqual(g, item)));
+      }
+    }
+  }
+  for (const [key, value] of Object.entries(patch)) {
+    if (key.startsWith("$")) continue;
+    const field = fieldOf(type, key);
+    if (value === null) delete merged[key];
+    else if (Array.isArray(value)) {
+      const order = patch[ELEMENT_ORDER + key];
+      const list = field !== undefined && typeof field === "object" && "list" in field ? field : undefined;
+      setField(merged, key, mergeList(merged[key], value, list, order));
+    } else if (isObject(value)) {
+      const result = replacesWhole(type, key)
+        ? mergeMap(undefined, value, field)
+        : mergeMap(merged[key], value, field);
+      if (result === undefined) delete merged[key];
+      else setField(merged, key, result);
+    } else setField(merged, key, value);
+  }
+  for (const [key, order] of Object.entries(patch)) {
+    if (!key.startsWith(ELEMENT_ORDER)) continue;
+    const field = key.slice(ELEMENT_ORDER.length);
+    const present = merged[field];
+    if (Object.hasOwn(patch, field) || !Array.isArray(present)) continue;
+    const list = fieldOf(type, field);
+    const schema = list !== undefined && typeof list === "object" && "list" in list ? list : undefined;
+    merged[field] = sortList(present, requireList(order, key), schema);
+  }
+  return merged;
+}
+
+function replacesWhole(type: TypeSchema | undefined, key: string): boolean {
+  return structOf(type)?.patch?.[key]?.split(",").includes("replace") ?? false;
+}
+
+/** Drops the keys of a union that the patch does not name. */
+function retainKeys(merged: JsonObject, patch: JsonObject): void {
+  const retained = patch[RETAIN_KEYS];
+  if (retained === undefined) return;
+  const kept = new Set(requireList(retained, RETAIN_KEYS));
+  for (const key of Object.keys(merged)) if (!kept.has(key)) delete merged[key];
+}
+
+function mergeList(
+  target: unknown,
+  patch: unknown[],
+  schema: ListSchema | undefined,
+  order: unknown,
+): unknown[] {
+  const present = Array.isArray(target) ? target : [];
+  if (!(schema?.patch?.split(",").includes("merge") ?? false)) return cleanedList(patch);
+  const wholly = patch.some((item) => isObject(item) && item[DIRECTIVE] === "replace");
+  if (wholly) return cleanedList(patch.filter((item) => !isObject(item) || item[DIRECTIVE] !== "replace"));
+  const sort = (items: unknown[]) =>
+    order === undefined ? items : sortList(items, requireList(order, ELEMENT_ORDER), schema);
+  if (schema?.mergeKey === undefined) {
+    const added = patch.filter((item, i) =>
+      !present.some((p) => jsonEqual(p, item)) && patch.findIndex((p) => jsonEqual(p, item)) === i
+    );
+    return sort([...present, ...added]);
+  }
+  const key = schema.mergeKey;
+  const items = [...present];
+  for (const item of patch) {
+    if (!isObject(item)) throw badPatch(`expected an object in a list merged by ${key}`);
+    const id = item[key];
+    const at = items.findIndex((p) => isObject(p) && jsonEqual(p[key], id));
+    if (item[DIRECTIVE] === "delete") {
+      if (id === undefined && Object.keys(item).length === 1) {
+        items.length = 0;
+        continue;
+      }
+      if (id === undefined) throw badPatch(`map: does not contain declared merge key: ${key}`);
+      for (let i = items.length - 1; i >= 0; i--) {
+        const present = items[i];
+        if (isObject(present) && jsonEqual(present[key], id)) items.splice(i, 1);
+      }
+      continue;
+    }
+    if (id === undefined) throw badPatch(`map: does not contain declared merge key: ${key}`);
+    const merged = mergeMap(at < 0 ? undefined : items[at], item, schema.list);
+    if (merged === undefined) continue;
+    if (at < 0) items.push(merged);
+    else items[at] = merged;
+  }
+  return sort(items);
+}
+
+/** Puts the items that `order` names into its order; the others keep their place after the item they followed. */
+function sortList(items: unknown[], order: unknown[], schema: ListSchema | undefined): unknown[] {
+  const key = schema?.mergeKey;
+  const idOf = (item: unknown) => JSON.stringify(key !== undefined && isObject(item) ? item[key] : item);
+  const rank = new Map(order.map((item, i) => [idOf(item), i]));
+  const named = items.filter((item) => rank.has(idOf(item)))
+    .sort((a, b) => rank.get(idOf(a))! - rank.get(idOf(b))!);
+  const result: unknown[] = [];
+  let next = 0;
+  for (const item of items) {
+    if (rank.has(idOf(item))) result.push(named[next++]);
+    else result.push(item);
+  }
+  return result;
+}
+
+function cleanedList(list: unknown[]): unknown[] {
+  return list.filter((item) => !isObject(item) || item[DIRECTIVE] !== "delete").map((item) =>
+    isObject(item) ? cleaned(item) : item
+  );
+}
+
+/** A value from a patch without directives and nulls. */
+function cleaned(value: JsonObject): JsonObject {
+  const copy: JsonObject = {};
+  for (const [key, item] of Object.entries(value)) {
+    if (
+      key === DIRECTIVE || key === RETAIN_KEYS || key.startsWith(ELEMENT_ORDER) || key.startsWith(DELETE_FROM)
+    ) continue;
+    if (item === null) continue;
+    setField(copy, key, isObject(item) ? cleaned(item) : Array.isArray(item) ? cleanedList(item) : item);
+  }
+  return copy;
+}
+
+function requireList(value: unknown, key: string): unknown[] {
+  if (Array.isArray(value)) return value;
+  throw badPatch(`${key} must be a list`);
+}
+
+function badPatch(why: string): StatusError {
+  return new StatusError("BadRequest", `invalid strategic merge patch: ${why}`);
+}

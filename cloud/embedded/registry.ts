@@ -1,0 +1,355 @@
+import { StatusError } from "../../common/errors/mod.ts";
+import type { Clock } from "../../common/module/mod.ts";
+import { type ApiObject, jsonEqual, timeText } from "./object.ts";
+import { type DeleteOptions, planDeletion } from "./deletion.ts";
+import {
+  apiVersionOf,
+  keyOfResource,
+  type ResourceDefinition,
+  type Surroundings,
+} from "./resources/definition.ts";
+import { alreadyExists, conflict, forbiddenWrite, notFound } from "./resources/errors.ts";
+import { type FieldError, invalidObject } from "./resources/field_error.ts";
+import { validateMetadata, validateMetadataUpdate } from "./resources/metadata.ts";
+import type { ResourceTable } from "./resources/table.ts";
+import type { Change, ObjectStore, StoredObject } from "./storage/object_store.ts";
+import { type CacheEntry, WatchCache, type WatchCacheLimits } from "./storage/watch_cache.ts";
+
+/** What the registry works with. */
+export interface RegistryComponents {
+  store: ObjectStore;
+  table: ResourceTable;
+  clock: Clock;
+}
+
+/** Names one object; `namespace` is "" for cluster-scoped resources. */
+export interface ObjectName {
+  namespace: string;
+  name: string;
+}
+
+/** What a write may be told. */
+export interface WriteOptions {
+  /** Decide everything, store nothing. */
+  dryRun?: boolean;
+  /** What of the object is written; everything but the status when absent. */
+  subresource?: "status" | "finalize" | "binding";
+}
+
+/** What became of a deletion: the last state of the object, and whether it is gone. */
+export interface DeleteResult {
+  object: ApiObject;
+  removed: boolean;
+}
+
+const NAME_ALPHABET = "bcdfghjklmnpqrstvwxz2456789";
+const MAX_GENERATED_PREFIX = 58;
+
+/**
+ * The objects of the control plane as the API knows them: defaults, admission, validation, versions, finalizers. Every write is decided
+ * and stored in one turn of the event loop, so that nothing can come between.
+ */
+export class Registry {
+  readonly table: ResourceTable;
+  readonly #store: ObjectStore;
+  readonly #clock: Clock;
+  readonly #caches = new Map<string, WatchCache>();
+  readonly #around: Surroundings;
+
+  constructor({ store, table, clock }: RegistryComponents, limits: WatchCacheLimits = {}) {
+    this.table = table;
+    this.#store = store;
+    this.#clock = clock;
+    for (const definition of table.stored()) {
+      this.#caches.set(
+        keyOfResource(definition),
+        new WatchCache((object) => readEntry(object, definition), store.version, limits),
+      );
+    }
+    for (const object of store.load()) this.#caches.get(object.resource)?.load(object);
+    this.#around = {
+      get now() {
+        return clock.now();
+      },
+      read: (resource, namespace, name) => {
+        const entry = this.#caches.get(resource)?.get(namespace, name);
+        return entry === undefined ? undefined : JSON.parse(entry.text);
+      },
+    };
+  }
+
+  /** The newest resourceVersion. */
+  get version(): number {
+    return this.#store.version;
+  }
+
+  /** The objects of a resource in memory, as stored. */
+  cache(definition: ResourceDefinition): WatchCache {
+    const cache = this.#caches.get(definition.storedAs?.key ?? keyOfResource(definition));
+    if (cache === undefined) throw new TypeError(`Cannot find the cache of ${definition.resource}`);
+    return cache;
+  }
+
+  /** An object as stored. @throws {StatusError} NotFound */
+  entry(definition: ResourceDefinition, { namespace, name }: ObjectName): CacheEntry {
+    const entry = this.cache(definition).get(namespace, name);
+    if (entry === undefined) throw notFound(definition, name);
+    return entry;
+  }
+
+  /** An object in the resource's own version; the caller owns it. @throws {StatusError} NotFound */
+  get(definition: ResourceDefinition, ref: ObjectName): ApiObject {
+    return objectOf(definition, this.entry(definition, ref).text);
+  }
+
+  /** Stores a new object and returns it as stored. @throws {StatusError} */
+  create(
+    definition: ResourceDefinition,
+    namespace: string,
+    given: ApiObject,
+    options: WriteOptions = {},
+  ): ApiObject {
+    const object = structuredClone(given);
+    const meta = object.metadata;
+    if ((meta.namespace ?? "") !== namespace && (meta.namespace ?? "") !== "") {
+      throw new StatusError(
+        "BadRequest",
+        "the namespace of the provided object does not match the namespace sent on the request",
+      );
+    }
+    if (definition.namespaced) meta.namespace = namespace;
+    else delete meta.namespace;
+    if ((meta.resourceVersion ?? "") !== "") {
+      throw new StatusError("BadRequest", "resourceVersion should not be set on objects to be created");
+    }
+    if ((meta.name ?? "") === "" && (meta.generateName ?? "") !== "") {
+      meta.name = this.#generateName(definition, object);
+    }
+    this.#checkNamespace(definition, namespace, meta.name ?? "");
+    meta.uid = crypto.randomUUID();
+    meta.creationTimestamp = timeText(this.#clock.now());
+    if (definition.generation) meta.generation = 1;
+    else delete meta.generation;
+    for (
+      const key of ["resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"] as const
+    ) {
+      delete meta[key];
+    }
+    if (definition.status !== undefined && !definition.keepsStatusOnCreate) delete object.status;
+    definition.applyDefaults?.(object);
+    definition.prepareForCreate?.(object, this.#around);
+    refuse(definition, object, [
+      ...validateMetadata(object, definition),
+      ...definition.validate?.(object) ?? [],
+    ]);
+    if (this.cache(definition).get(namespace, meta.name ?? "") !== undefined) {
+      throw alreadyExists(definition, meta.name ?? "");
+    }
+    if (options.dryRun) return object;
+    return this.#commit(
+      definition,
+      (version) => ({ kind: "insert", object: stored(definition, object, version) }),
+    );
+  }
+
+  /**
+   * Changes an object and returns it as stored.
+   * @param transform makes the wanted object out of a copy of the present one
+   * @throws {StatusError}
+   */
+  update(
+    definition: ResourceDefinition,
+    ref: ObjectName,
+    transform: (current: ApiObject) => ApiObject,
+    options: WriteOptions = {},
+  ): ApiObject {
+    const entry = this.entry(definition, ref);
+    const old = objectOf(definition, entry.text);
+    const wanted = transform(structuredClone(old));
+    const object = this.#prepareUpdate(definition, old, wanted, options);
+    if (isDone(object)) {
+      if (options.dryRun) return object;
+      return this.#commit(definition, (version) => ({
+        kind: "delete",
+        object: stored(definition, object, version),
+        expectedVersion: entry.version,
+      }));
+    }
+    if (options.dryRun || jsonEqual(object, old)) return object;
+    return this.#replace(definition, entry, object);
+  }
+
+  /** Deletes an object, or marks it for deletion. @throws {StatusError} */
+  delete(definition: ResourceDefinition, ref: ObjectName, options: DeleteOptions = {}): DeleteResult {
+    const entry = this.entry(definition, ref);
+    const old = objectOf(definition, entry.text);
+    const plan = planDeletion(definition, old, options, this.#clock.now());
+    const { object } = plan;
+    if (plan.kind === "keep" || options.dryRun) return { object, removed: plan.kind === "remove" };
+    if (plan.kind === "mark") return { object: this.#replace(definition, entry, object), removed: false };
+    const removed = this.#commit(definition, (version) => ({
+      kind: "delete",
+      object: stored(definition, object, version),
+      expectedVersion: entry.version,
+    }));
+    return { object: removed, removed: true };
+  }
+
+  #prepareUpdate(
+    definition: ResourceDefinition,
+    old: ApiObject,
+    wanted: ApiObject,
+    { subresource }: WriteOptions,
+  ): ApiObject {
+    const name = old.metadata.name ?? "";
+    const meta = wanted.metadata;
+    const [asked, present] = [meta.resourceVersion ?? "", old.metadata.resourceVersion ?? ""];
+    if ((meta.uid ?? "") !== "" && meta.uid !== old.metadata.uid) {
+      throw conflict(
+        definition,
+        name,
+        `Precondition failed: UID in precondition: ${meta.uid}, UID in object meta: ${old.metadata.uid}`,
+      );
+    }
+    if (asked !== "" && asked !== "0" && asked !== present) {
+      throw conflict(
+        definition,
+        name,
+        "the object has been modified; please apply your changes to the latest version and try again",
+      );
+    }
+    let object: ApiObject = { ...wanted, apiVersion: old.apiVersion, kind: old.kind };
+    if (subresource === "status") {
+      const metadata = definition.status === "statusAndMetadata"
+        ? { ...meta, ownerReferences: old.metadata.ownerReferences }
+        : { ...old.metadata, managedFields: meta.managedFields };
+      object = { ...old, metadata, status: wanted.status };
+    } else if (definition.status !== undefined) object.status = old.status;
+    const kept = { ...object.metadata };
+    for (
+      const key of ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"] as const
+    ) {
+      if (kept[key] === undefined || kept[key] === "") Object.assign(kept, { [key]: old.metadata[key] });
+    }
+    Object.assign(kept, {
+      resourceVersion: present,
+      generation: old.metadata.generation,
+      selfLink: undefined,
+    });
+    object.metadata = withoutUndefined(kept);
+    definition.applyDefaults?.(object);
+    if (subresource === undefined) definition.prepareForUpdate?.(object, old, this.#around);
+    if (definition.generation && subresource !== "status" && !jsonEqual(object.spec, old.spec)) {
+      object.metadata.generation = (old.metadata.generation ?? 0) + 1;
+    }
+    const errors: FieldError[] = [
+      ...validateMetadata(object, definition),
+      ...validateMetadataUpdate(object, old),
+      ...definition.validate?.(object) ?? [],
+      ...subresource === "binding" ? [] : definition.validateUpdate?.(object, old) ?? [],
+    ];
+    refuse(definition, object, errors);
+    return withoutUndefined(object);
+  }
+
+  #replace(definition: ResourceDefinition, entry: CacheEntry, object: ApiObject): ApiObject {
+    return this.#commit(definition, (version) => ({
+      kind: "update",
+      object: stored(definition, object, version),
+      expectedVersion: entry.version,
+    }));
+  }
+
+  #commit(definition: ResourceDefinition, make: (version: number) => Change): ApiObject {
+    const change = this.#store.commit(make, definition.durability);
+    this.cache(definition).apply(change);
+    return objectOf(definition, change.object.body);
+  }
+
+  #checkNamespace(definition: ResourceDefinition, namespace: string, name: string): void {
+    if (!definition.namespaced) return;
+    const found = this.#around.read("namespaces", "", namespace);
+    if (found === undefined) throw notFound({ group: "", resource: "namespaces" }, namespace);
+    if (found.metadata.deletionTimestamp === undefined) return;
+    throw forbiddenWrite(
+      definition,
+      name,
+      `unable to create new content in namespace ${namespace} because it is being terminated`,
+      [{
+        reason: "NamespaceTerminating",
+        message: `namespace ${namespace} is being terminated`,
+        field: "metadata.namespace",
+      }],
+    );
+  }
+
+  #generateName(definition: ResourceDefinition, object: ApiObject): string {
+    const prefix = (object.metadata.generateName ?? "").slice(0, MAX_GENERATED_PREFIX);
+    const cache = this.cache(definition);
+    for (let attempt = 0; attempt < 8; attempt++) {
+      const bytes = crypto.getRandomValues(new Uint8Array(5));
+      const name = prefix + Array.from(bytes, (b) => NAME_ALPHABET[b % NAME_ALPHABET.length]).join("");
+      if (cache.get(object.metadata.namespace ?? "", name) === undefined) return name;
+    }
+    throw alreadyExists(definition, prefix);
+  }
+}
+
+/** Whether nothing holds back an object that is marked for deletion. */
+function isDone({ metadata, spec }: ApiObject): boolean {
+  if (metadata.deletionTimestamp === undefined || (metadata.deletionGracePeriodSeconds ?? 0) > 0) {
+    return false;
+  }
+  const held =
+    typeof spec === "object" && spec !== null && "finalizers" in spec && Array.isArray(spec.finalizers)
+      ? spec.finalizers.length
+      : 0;
+  return (metadata.finalizers ?? []).length === 0 && held === 0;
+}
+
+function refuse(definition: ResourceDefinition, object: ApiObject, errors: readonly FieldError[]): void {
+  if (errors.length > 0) throw invalidObject(definition, object.metadata.name ?? "", errors.slice(0, 100));
+}
+
+function withoutUndefined<T extends object>(object: T): T {
+  for (const key of Object.keys(object) as Array<keyof T>) if (object[key] === undefined) delete object[key];
+  return object;
+}
+
+/** An object in the resource's version out of its stored text. */
+export function objectOf(definition: ResourceDefinition, text: string): ApiObject {
+  const object: ApiObject = JSON.parse(text);
+  return definition.storedAs?.fromStored(object) ?? object;
+}
+
+function stored(definition: ResourceDefinition, object: ApiObject, version: number): StoredObject {
+  const kept = definition.storedAs?.toStored(object) ?? object;
+  const { apiVersion: _apiVersion, kind: _kind, metadata, ...rest } = kept;
+  const body = JSON.stringify({
+    apiVersion: definition.storedAs === undefined ? apiVersionOf(definition) : kept.apiVersion,
+    kind: kept.kind === "" ? definition.kind : kept.kind,
+    metadata: { ...metadata, resourceVersion: String(version) },
+    ...rest,
+  });
+  return {
+    resource: definition.storedAs?.key ?? keyOfResource(definition),
+    namespace: metadata.namespace ?? "",
+    name: metadata.name ?? "",
+    uid: metadata.uid ?? "",
+    resourceVersion: version,
+    body,
+  };
+}
+
+function readEntry(object: StoredObject, definition: ResourceDefinition): CacheEntry {
+  const parsed: ApiObject = JSON.parse(object.body);
+  return {
+    namespace: object.namespace,
+    name: object.name,
+    uid: object.uid,
+    version: object.resourceVersion,
+    labels: parsed.metadata.labels,
+    fields: definition.readFields?.(parsed),
+    text: object.body,
+  };
+}

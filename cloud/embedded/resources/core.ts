@@ -1,0 +1,166 @@
+import { type ApiObject, objectAt, textAt } from "../object.ts";
+import type { Column, ResourceDefinition } from "./definition.ts";
+import { type FieldError, forbidden, invalid, required, tooLong } from "./field_error.ts";
+import { ageOf } from "./printing.ts";
+import { jsonEqual } from "../object.ts";
+
+/** The first column of nearly every table. */
+export const NAME: Column = { name: "Name", format: "name" };
+/** The last column of nearly every table. */
+export const AGE: Column = { name: "Age" };
+
+const MAX_DATA_BYTES = 1024 * 1024;
+const DATA_KEY = /^[-._a-zA-Z0-9]{1,253}$/;
+
+function validateData(object: ApiObject, fields: readonly string[]): FieldError[] {
+  const errors: FieldError[] = [];
+  let bytes = 0;
+  for (const field of fields) {
+    for (const [key, value] of Object.entries(objectAt(object, field))) {
+      if (!DATA_KEY.test(key) || key === "." || key.startsWith("..")) {
+        errors.push(
+          invalid(
+            `${field}[${key.slice(0, 300)}]`,
+            key,
+            "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')",
+          ),
+        );
+      }
+      const text = String(value);
+      bytes += field === "data" && object.kind === "ConfigMap"
+        ? new TextEncoder().encode(text).length
+        : text.length * 0.75;
+    }
+  }
+  if (bytes > MAX_DATA_BYTES) errors.push(tooLong("data", MAX_DATA_BYTES));
+  return errors;
+}
+
+function validateImmutable(object: ApiObject, old: ApiObject, fields: readonly string[]): FieldError[] {
+  if (old.immutable !== true) return [];
+  const errors: FieldError[] = [];
+  if (object.immutable !== true) {
+    errors.push(forbidden("immutable", "field is immutable when `immutable` is set"));
+  }
+  for (const field of fields) {
+    if (!jsonEqual(object[field], old[field])) {
+      errors.push(forbidden(field, "field is immutable when `immutable` is set"));
+    }
+  }
+  return errors;
+}
+
+function countData(object: ApiObject, fields: readonly string[]): number {
+  return fields.reduce((sum, field) => sum + Object.keys(objectAt(object, field)).length, 0);
+}
+
+/** Values of Secrets of the types that need certain keys. Upstream: k8s.io/kubernetes pkg/apis/core/validation (ValidateSecret) */
+const SECRET_KEYS: Readonly<Record<string, readonly string[]>> = {
+  "kubernetes.io/tls": ["tls.crt", "tls.key"],
+  "kubernetes.io/dockercfg": [".dockercfg"],
+  "kubernetes.io/dockerconfigjson": [".dockerconfigjson"],
+  "kubernetes.io/ssh-auth": ["ssh-privatekey"],
+};
+
+function validateSecret(object: ApiObject): FieldError[] {
+  const errors = validateData(object, ["data"]);
+  const data = objectAt(object, "data");
+  for (const key of SECRET_KEYS[textAt(object, "type")] ?? []) {
+    if (!Object.hasOwn(data, key)) errors.push(required(`data[${key}]`));
+  }
+  if (object.type === "kubernetes.io/service-account-token") {
+    const name = object.metadata.annotations?.["kubernetes.io/service-account.name"] ?? "";
+    if (name === "") errors.push(required("metadata.annotations[kubernetes.io/service-account.name]"));
+  }
+  return errors;
+}
+
+function defaultSecret(object: ApiObject): void {
+  if (textAt(object, "type") === "") object.type = "Opaque";
+  const plain = Object.entries(objectAt(object, "stringData"));
+  if (plain.length > 0) {
+    const data = { ...objectAt(object, "data") };
+    for (const [key, value] of plain) data[key] = encodeBase64(String(value));
+    object.data = data;
+  }
+  delete object.stringData;
+}
+
+function encodeBase64(text: string): string {
+  return new TextEncoder().encode(text).toBase64();
+}
+
+/** Namespaces, ConfigMaps, Secrets, ServiceAccounts. */
+export const CORE: readonly ResourceDefinition[] = [
+  {
+    group: "",
+    version: "v1",
+    resource: "configmaps",
+    singular: "configmap",
+    kind: "ConfigMap",
+    shortNames: ["cm"],
+    namespaced: true,
+    schema: "core.v1.ConfigMap",
+    columns: [NAME, { name: "Data", type: "string" }, AGE],
+    row: (o, now) => [o.metadata.name ?? "", countData(o, ["data", "binaryData"]), ageOf(o, now)],
+    validate: (o) => validateData(o, ["data", "binaryData"]),
+    validateUpdate: (o, old) => validateImmutable(o, old, ["data", "binaryData"]),
+  },
+  {
+    group: "",
+    version: "v1",
+    resource: "namespaces",
+    singular: "namespace",
+    kind: "Namespace",
+    shortNames: ["ns"],
+    namespaced: false,
+    schema: "core.v1.Namespace",
+    status: "statusAndMetadata",
+    nameRule: "label",
+    selectableFields: ["status.phase"],
+    readFields: (o) => ({ "status.phase": textAt(o, "status", "phase") }),
+    columns: [NAME, { name: "Status" }, AGE],
+    row: (o, now) => [o.metadata.name ?? "", textAt(o, "status", "phase"), ageOf(o, now)],
+    applyDefaults: (o) => {
+      o.metadata.labels = { ...o.metadata.labels, "kubernetes.io/metadata.name": o.metadata.name ?? "" };
+    },
+    prepareForCreate: (o) => {
+      o.spec = { finalizers: ["kubernetes"] };
+      o.status = { phase: "Active" };
+    },
+    prepareForUpdate: (o, old) => {
+      o.spec = old.spec;
+    },
+  },
+  {
+    group: "",
+    version: "v1",
+    resource: "secrets",
+    singular: "secret",
+    kind: "Secret",
+    namespaced: true,
+    schema: "core.v1.Secret",
+    selectableFields: ["type"],
+    readFields: (o) => ({ type: textAt(o, "type") }),
+    columns: [NAME, { name: "Type" }, { name: "Data" }, AGE],
+    row: (o, now) => [o.metadata.name ?? "", textAt(o, "type"), countData(o, ["data"]), ageOf(o, now)],
+    applyDefaults: defaultSecret,
+    validate: validateSecret,
+    validateUpdate: (o, old) => [
+      ...(o.type === old.type ? [] : [invalid("type", o.type, "field is immutable")]),
+      ...validateImmutable(o, old, ["data"]),
+    ],
+  },
+  {
+    group: "",
+    version: "v1",
+    resource: "serviceaccounts",
+    singular: "serviceaccount",
+    kind: "ServiceAccount",
+    shortNames: ["sa"],
+    namespaced: true,
+    schema: "core.v1.ServiceAccount",
+    columns: [NAME, { name: "Secrets" }, AGE],
+    row: (o, now) => [o.metadata.name ?? "", Array.isArray(o.secrets) ? o.secrets.length : 0, ageOf(o, now)],
+  },
+];

@@ -1,0 +1,122 @@
+import { isObject, type JsonObject, setField } from "../object.ts";
+import { fieldOf, structOf, type TypeSchema } from "./schema.ts";
+
+/** What a check against the schema found. */
+export interface SchemaFindings {
+  /** Paths of fields the type does not have; they were left out. */
+  unknown: string[];
+  /** What cannot be read as the type, in words. */
+  errors: string[];
+}
+
+const MAX_FINDINGS = 50;
+
+/**
+ * A copy of a value with only the fields its type has, nulls left out, and what was wrong with it. Types are checked as Go's JSON
+ * decoder would: a text for a number is an error, a missing field is not.
+ */
+export function conform(value: unknown, type: TypeSchema, path: string, found: SchemaFindings): unknown {
+  if (value === null || value === undefined) return undefined;
+  if (typeof type === "object") {
+    if ("list" in type) {
+      if (!Array.isArray(value)) return mismatch("array", value, path, found);
+      return value.map((item, i) => conform(item, type.list, `${path}[${i}]`, found) ?? zeroOf(type.list));
+    }
+    if (!isObject(value)) return mismatch("map", value, path, found);
+    const copy: JsonObject = {};
+    for (const [key, item] of Object.entries(value)) {
+      setField(
+        copy,
+        key,
+        conform(item, type.map, path === "" ? key : `${path}.${key}`, found) ?? zeroOf(type.map),
+      );
+    }
+    return copy;
+  }
+  if (type.startsWith("@")) {
+    const struct = structOf(type);
+    if (struct === undefined) return value;
+    if (!isObject(value)) return mismatch("object", value, path, found);
+    const copy: JsonObject = {};
+    for (const [key, item] of Object.entries(value)) {
+      const at = path === "" ? key : `${path}.${key}`;
+      const field = fieldOf(type, key);
+      if (field === undefined) {
+        if (found.unknown.length < MAX_FINDINGS) found.unknown.push(at);
+        continue;
+      }
+      const kept = conform(item, field, at, found);
+      if (kept !== undefined) copy[key] = kept;
+    }
+    return copy;
+  }
+  return conformScalar(value, type, path, found);
+}
+
+function conformScalar(value: unknown, type: string, path: string, found: SchemaFindings): unknown {
+  switch (type) {
+    case "string":
+    case "time":
+    case "microTime":
+      if (typeof value !== "string") return mismatch("string", value, path, found);
+      if (type !== "string" && value !== "" && Number.isNaN(Date.parse(value))) {
+        return fail(`${path}: parsing time ${JSON.stringify(value)}`, found);
+      }
+      return type !== "string" && value === "" ? undefined : value;
+    case "bytes":
+      if (typeof value !== "string") return mismatch("[]uint8", value, path, found);
+      return /^[A-Za-z0-9+/\r\n]*={0,2}$/.test(value) && value.replace(/[\r\n]/g, "").length % 4 === 0
+        ? value.replace(/[\r\n]/g, "")
+        : fail(`${path}: illegal base64 data`, found);
+    case "boolean":
+      return typeof value === "boolean" ? value : mismatch("bool", value, path, found);
+    case "int32":
+    case "int64": {
+      if (typeof value !== "number" || !Number.isInteger(value)) return mismatch(type, value, path, found);
+      return type === "int32" && (value > 2147483647 || value < -2147483648)
+        ? mismatch(type, value, path, found)
+        : value;
+    }
+    case "number":
+      return typeof value === "number" ? value : mismatch("float64", value, path, found);
+    case "quantity": {
+      const text = typeof value === "number" ? String(value) : value;
+      if (typeof text !== "string") return mismatch("string", value, path, found);
+      return QUANTITY.test(text) ? text : fail(
+        `${path}: quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'`,
+        found,
+      );
+    }
+    case "intOrString":
+      return typeof value === "string" || (typeof value === "number" && Number.isInteger(value))
+        ? value
+        : mismatch("intstr.IntOrString", value, path, found);
+    default:
+      return value;
+  }
+}
+
+const QUANTITY = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[numkMGTPE]|[KMGTPE]i|[eE][+-]?\d+)?$/;
+
+function zeroOf(type: TypeSchema): unknown {
+  if (typeof type === "object") return "list" in type ? [] : {};
+  if (type.startsWith("@")) return {};
+  if (type === "boolean") return false;
+  return type === "int32" || type === "int64" || type === "number" ? 0 : type === "object" ? null : "";
+}
+
+function mismatch(wanted: string, value: unknown, path: string, found: SchemaFindings): undefined {
+  const got = Array.isArray(value)
+    ? "array"
+    : typeof value === "boolean"
+    ? "bool"
+    : value === null
+    ? "null"
+    : typeof value;
+  return fail(`json: cannot unmarshal ${got} into Go struct field ${path} of type ${wanted}`, found);
+}
+
+function fail(text: string, found: SchemaFindings): undefined {
+  if (found.errors.length < MAX_FINDINGS) found.errors.push(text);
+  return undefined;
+}

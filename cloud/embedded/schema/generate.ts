@@ -1,0 +1,172 @@
+/**
+ * Makes `kubernetes_v1_32.json` out of the OpenAPI v3 documents that a Kubernetes release publishes: names, types, keys of
+ * lists and patch strategies of the fields, nothing else. Run by hand when a resource is added:
+ *
+ *     deno run -R=<dir> -W=cloud/embedded/schema cloud/embedded/schema/generate.ts <k8s.io/kubernetes>/api/openapi-spec/v3
+ *
+ * @module
+ */
+import type { SchemaData, StructSchema, TypeSchema } from "./schema.ts";
+
+/** Documents read, and the kinds whose types (with all they refer to) are kept. */
+const ROOTS: Readonly<Record<string, readonly string[]>> = {
+  "api__v1_openapi.json": [
+    "core.v1.Namespace",
+    "core.v1.Node",
+    "core.v1.Pod",
+    "core.v1.ConfigMap",
+    "core.v1.Secret",
+    "core.v1.ServiceAccount",
+    "core.v1.Event",
+    "core.v1.Service",
+    "core.v1.Endpoints",
+    "core.v1.PersistentVolume",
+    "core.v1.PersistentVolumeClaim",
+    "core.v1.Binding",
+    "authentication.v1.TokenRequest",
+    "policy.v1.Eviction",
+    "autoscaling.v1.Scale",
+    "meta.v1.DeleteOptions",
+    "meta.v1.Status",
+  ],
+  "apis__apps__v1_openapi.json": [
+    "apps.v1.Deployment",
+    "apps.v1.ReplicaSet",
+    "apps.v1.DaemonSet",
+    "apps.v1.StatefulSet",
+    "apps.v1.ControllerRevision",
+  ],
+  "apis__coordination.k8s.io__v1_openapi.json": ["coordination.v1.Lease"],
+  "apis__events.k8s.io__v1_openapi.json": ["events.v1.Event"],
+  "apis__authentication.k8s.io__v1_openapi.json": [
+    "authentication.v1.SelfSubjectReview",
+    "authentication.v1.TokenReview",
+  ],
+  "apis__authorization.k8s.io__v1_openapi.json": [
+    "authorization.v1.SelfSubjectAccessReview",
+    "authorization.v1.SubjectAccessReview",
+    "authorization.v1.SelfSubjectRulesReview",
+  ],
+};
+
+interface OpenApi {
+  $ref?: string;
+  allOf?: OpenApi[];
+  oneOf?: OpenApi[];
+  type?: string;
+  format?: string;
+  items?: OpenApi;
+  properties?: Record<string, OpenApi>;
+  additionalProperties?: OpenApi;
+  required?: string[];
+  default?: unknown;
+  "x-kubernetes-list-type"?: "atomic" | "map" | "set";
+  "x-kubernetes-list-map-keys"?: string[];
+  "x-kubernetes-map-type"?: string;
+  "x-kubernetes-patch-merge-key"?: string;
+  "x-kubernetes-patch-strategy"?: string;
+}
+
+function shortName(name: string): string {
+  return name.replace(/^.*#\/components\/schemas\//, "").replace(
+    /^io\.k8s\.(api|apimachinery\.pkg\.apis)\./,
+    "",
+  );
+}
+
+const SCALARS: Readonly<Record<string, TypeSchema>> = {
+  "io.k8s.apimachinery.pkg.api.resource.Quantity": "quantity",
+  "io.k8s.apimachinery.pkg.util.intstr.IntOrString": "intOrString",
+  "meta.v1.Time": "time",
+  "meta.v1.MicroTime": "microTime",
+  "meta.v1.FieldsV1": "object",
+  "io.k8s.apimachinery.pkg.runtime.RawExtension": "object",
+};
+
+function typeOf(schema: OpenApi): TypeSchema {
+  const ref = schema.$ref ?? schema.allOf?.[0]?.$ref;
+  if (ref !== undefined) {
+    const name = shortName(ref);
+    return SCALARS[name] ?? `@${name}`;
+  }
+  switch (schema.type) {
+    case "string":
+      return schema.format === "byte" ? "bytes" : "string";
+    case "boolean":
+      return "boolean";
+    case "integer":
+      return schema.format === "int64" ? "int64" : "int32";
+    case "number":
+      return "number";
+    case "array": {
+      const list: Extract<TypeSchema, { list: TypeSchema }> = { list: typeOf(schema.items ?? {}) };
+      const kind = schema["x-kubernetes-list-type"];
+      if (kind !== undefined && kind !== "atomic") list.kind = kind;
+      const keys = schema["x-kubernetes-list-map-keys"];
+      if (keys !== undefined) list.keys = keys;
+      const strategy = schema["x-kubernetes-patch-strategy"];
+      if (strategy !== undefined) list.patch = strategy;
+      const mergeKey = schema["x-kubernetes-patch-merge-key"];
+      if (mergeKey !== undefined) list.mergeKey = mergeKey;
+      return list;
+    }
+    case "object":
+      return schema.additionalProperties === undefined ? "object" : {
+        map: typeOf(schema.additionalProperties),
+        ...(schema["x-kubernetes-map-type"] === "atomic" ? { atomic: true } : {}),
+      };
+    default:
+      return "object";
+  }
+}
+
+function structOf(schema: OpenApi): StructSchema {
+  const fields: StructSchema["fields"] = {};
+  const defaults: Record<string, unknown> = {};
+  const replace: Record<string, string> = {};
+  for (const [name, field] of Object.entries(schema.properties ?? {})) {
+    fields[name] = typeOf(field);
+    const strategy = field["x-kubernetes-patch-strategy"];
+    if (strategy !== undefined && field.type !== "array") replace[name] = strategy;
+    const value = field.default;
+    if (value !== undefined && value !== "" && value !== 0 && value !== false && typeof value !== "object") {
+      defaults[name] = value;
+    }
+  }
+  const struct: StructSchema = { fields };
+  if (schema.required !== undefined) struct.required = schema.required;
+  if (Object.keys(defaults).length > 0) struct.defaults = defaults;
+  if (Object.keys(replace).length > 0) struct.patch = replace;
+  if (schema["x-kubernetes-map-type"] === "atomic") struct.atomic = true;
+  return struct;
+}
+
+function refsOf(type: TypeSchema): string[] {
+  if (typeof type === "string") return type.startsWith("@") ? [type.slice(1)] : [];
+  return refsOf("list" in type ? type.list : type.map);
+}
+
+if (import.meta.main) {
+  const dir = Deno.args[0];
+  if (dir === undefined) throw new TypeError("Cannot generate: name the openapi-spec/v3 directory");
+  const out: SchemaData = {};
+  for (const [file, roots] of Object.entries(ROOTS)) {
+    const document: { components: { schemas: Record<string, OpenApi> } } = JSON.parse(
+      await Deno.readTextFile(`${dir}/${file}`),
+    );
+    const byName = new Map(Object.entries(document.components.schemas).map(([k, v]) => [shortName(k), v]));
+    const todo = [...roots];
+    for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
+      if (out[name] !== undefined) continue;
+      const schema = byName.get(name);
+      if (schema === undefined) throw new TypeError(`Cannot generate: ${file} has no ${name}`);
+      const struct = out[name] = structOf(schema);
+      todo.push(...Object.values(struct.fields).flatMap(refsOf));
+    }
+  }
+  const lines = Object.keys(out).sort().map((name) => `${JSON.stringify(name)}:${JSON.stringify(out[name])}`);
+  await Deno.writeTextFile(
+    new URL("./kubernetes_v1_32.json", import.meta.url),
+    `{\n${lines.join(",\n")}\n}\n`,
+  );
+}
