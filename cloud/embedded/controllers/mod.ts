@@ -1,0 +1,227 @@
+/**
+ * What a control plane does beside its API: places pods, rolls deployments, keeps replica sets at their size, sets namespaces up and
+ * takes them down, collects what lost its owner, and watches over nodes. Built on the Kubernetes API alone.
+ *
+ * Takes: watches of namespaces, nodes, leases, pods, replica sets, deployments, service accounts, config maps, and of every
+ * other resource that can own or be owned — from the API server.
+ * Gives: bindings, objects, statuses and events — to the API server.
+ * Upstream: k8s.io/kubernetes pkg/scheduler, pkg/controller @ v1.32
+ * @module
+ */
+import type { KubeObject, ObjectMeta } from "../../../common/api/meta_v1.ts";
+import {
+  CONFIG_MAPS,
+  DAEMON_SETS,
+  DEPLOYMENTS,
+  EVENTS,
+  type Informer,
+  informer,
+  type InformerMetrics,
+  informerMetrics,
+  type KubeClient,
+  LEASES,
+  NAMESPACES,
+  NODES,
+  PERSISTENT_VOLUME_CLAIMS,
+  PODS,
+  REPLICA_SETS,
+  type ResourceType,
+  SECRETS,
+  type Selection,
+  SERVICE_ACCOUNTS,
+  SERVICES,
+  STATEFUL_SETS,
+  workQueueMetrics,
+} from "../../../common/kubeclient/mod.ts";
+import type { MetricsRegistry } from "../../../common/metrics/mod.ts";
+import { type Clock, defineModule, type Logger, type Module } from "../../../common/module/mod.ts";
+import type { Controller } from "./controller.ts";
+import { deploymentController } from "./deployment/deployment.ts";
+import { eventRecorder } from "./events.ts";
+import { garbageCollector, type WatchedResource } from "./garbage/garbage_collector.ts";
+import { namespaceController } from "./namespaces.ts";
+import type { NodeHealthOptions } from "./nodes/health.ts";
+import { LEASE_NAMESPACE, nodeLifecycleController } from "./nodes/lifecycle.ts";
+import { podGarbageCollector } from "./nodes/pod_gc.ts";
+import { taintEvictionController } from "./nodes/taint_eviction.ts";
+import { replicaSetController } from "./replicaset/replicaset.ts";
+import { scheduler } from "./scheduler/scheduler.ts";
+import { ROOT_CA, serviceAccountController } from "./service_accounts.ts";
+
+/** What the controllers work with. */
+export interface ControlPlaneComponents {
+  kube: KubeClient;
+  clock: Clock;
+  log: Logger;
+  metrics: MetricsRegistry;
+}
+
+/** What can be chosen about the controllers. */
+export interface ControlPlaneOptions {
+  /** The CA of the API server, PEM; every namespace gets it as the ConfigMap kube-root-ca.crt. */
+  ca: string;
+  /** Resources besides the usual ones that may be in a namespace or have owners, such as those of CRDs. @default none */
+  resources?: readonly ResourceType[];
+  /** Silence after which a node's state is unknown, milliseconds. @default 40000 */
+  nodeMonitorGracePeriodMs?: number;
+  /** The same for a node that never posted a status. @default 60000 */
+  nodeStartupGracePeriodMs?: number;
+}
+
+/** Resources that are emptied with their namespace and whose owners count, in the order they are deleted. */
+const RESOURCES: readonly ResourceType[] = [
+  DEPLOYMENTS,
+  DAEMON_SETS,
+  STATEFUL_SETS,
+  REPLICA_SETS,
+  PODS,
+  SERVICES,
+  CONFIG_MAPS,
+  SECRETS,
+  SERVICE_ACCOUNTS,
+  PERSISTENT_VOLUME_CLAIMS,
+  LEASES,
+  EVENTS,
+];
+
+/**
+ * All controllers as one module. It is ready once the copies of what the controllers read are complete.
+ * @throws {TypeError} when there is no CA
+ */
+export function controlPlaneControllers(
+  components: ControlPlaneComponents,
+  options: ControlPlaneOptions,
+): Module {
+  if (!options.ca.includes("-----BEGIN CERTIFICATE-----")) {
+    throw new TypeError("Cannot make the controllers: options.ca is not a PEM certificate");
+  }
+  const { clock, log, metrics, kube } = components;
+  const queues = workQueueMetrics(metrics);
+  const informers = makeInformers(components, informerMetrics(metrics), options.resources ?? []);
+  const { namespaces, nodes, pods, deployments, replicaSets, serviceAccounts, configMaps, leases } =
+    informers;
+  const events = eventRecorder({ kube, clock, log: log.child("events") });
+  const health: NodeHealthOptions = {
+    gracePeriodMs: options.nodeMonitorGracePeriodMs ?? 40_000,
+    startupGracePeriodMs: options.nodeStartupGracePeriodMs ?? 60_000,
+  };
+  const loop = (name: string) => ({ kube, clock, log: log.child(name), queues });
+  const resources = [...RESOURCES, ...options.resources ?? []];
+  const controllers: Controller[] = [
+    events,
+    namespaceController({ ...loop("namespace"), namespaces, resources }),
+    serviceAccountController(
+      { ...loop("serviceaccount"), namespaces, serviceAccounts, configMaps },
+      options.ca,
+    ),
+    garbageCollector({ ...loop("garbagecollector"), resources: informers.watched }),
+    deploymentController({ ...loop("deployment"), deployments, replicaSets, pods, events }),
+    replicaSetController({ ...loop("replicaset"), replicaSets, pods, events }),
+    scheduler({ ...loop("scheduler"), nodes, pods, events }),
+    nodeLifecycleController({ ...loop("nodelifecycle"), nodes, leases, pods, events }, health),
+    taintEvictionController({ ...loop("tainteviction"), nodes, pods, events }),
+    podGarbageCollector({ ...loop("podgc"), nodes, pods }),
+  ];
+  return defineModule(
+    "controllers",
+    ({ signal, ready }) => runControllers(informers.all, controllers, signal, ready),
+  );
+}
+
+/** Runs informers, then controllers once the copies are complete; the first failure ends all. */
+async function runControllers(
+  informers: ReadonlyArray<Pick<Informer<KubeObject>, "run" | "waitForSync">>,
+  controllers: readonly Controller[],
+  signal: AbortSignal,
+  ready: () => void,
+): Promise<void> {
+  const stop = new AbortController();
+  const all = AbortSignal.any([signal, stop.signal]);
+  let failure: { error: unknown } | undefined;
+  const start = (run: Promise<void>) =>
+    run.catch((error) => {
+      if (all.aborted && error === all.reason) return;
+      failure ??= { error };
+      stop.abort(error);
+    });
+  const running = informers.map((one) => start(one.run(all)));
+  const synced = start(Promise.all(informers.map((one) => one.waitForSync({ signal: all }))).then(() => {}));
+  await synced;
+  if (!all.aborted) {
+    // Called together, so that every controller has subscribed before the module is ready.
+    running.push(...controllers.map((one) => start(one.run(all))));
+    ready();
+  }
+  await Promise.all(running);
+  if (failure !== undefined) throw failure.error;
+}
+
+function makeInformers(
+  { kube, clock, log }: ControlPlaneComponents,
+  metrics: InformerMetrics,
+  extra: readonly ResourceType[],
+) {
+  const all: Array<Pick<Informer<KubeObject>, "run" | "waitForSync">> = [];
+  const watched: WatchedResource[] = [];
+  const add = <T extends KubeObject>(
+    type: ResourceType<T>,
+    selection: Selection = {},
+    trim?: (object: T) => T,
+  ) => {
+    const made = informer(kube, type, selection, {
+      log: log.child(type.resource),
+      clock,
+      metrics,
+      ...(trim && { trim }),
+    });
+    all.push(made);
+    return made;
+  };
+  const addWatched = <T extends KubeObject>(type: ResourceType<T>, trim?: (object: T) => T) => {
+    const made = add(type, {}, trim);
+    watched.push({ type, informer: made as Informer<KubeObject> });
+    return made;
+  };
+  const known = {
+    namespaces: addWatched(NAMESPACES),
+    nodes: addWatched(NODES, trimNode),
+    pods: addWatched(PODS),
+    deployments: addWatched(DEPLOYMENTS),
+    replicaSets: addWatched(REPLICA_SETS),
+    serviceAccounts: addWatched(SERVICE_ACCOUNTS, identityOnly),
+    configMaps: add(CONFIG_MAPS, { fieldSelector: `metadata.name=${ROOT_CA}` }),
+    leases: add(LEASES, { namespace: LEASE_NAMESPACE }),
+  };
+  for (
+    const type of [
+      DAEMON_SETS,
+      STATEFUL_SETS,
+      SERVICES,
+      CONFIG_MAPS,
+      SECRETS,
+      PERSISTENT_VOLUME_CLAIMS,
+      ...extra,
+    ]
+  ) {
+    addWatched<KubeObject>(type, identityOnly);
+  }
+  return { ...known, all, watched };
+}
+
+/** The images of a node are many and none of the controllers reads them. */
+function trimNode<T extends { status?: { images?: unknown[] } }>(node: T): T {
+  if (node.status?.images === undefined) return node;
+  const { images: _, ...status } = node.status;
+  return { ...node, status };
+}
+
+/** What the garbage collector needs of an object; secrets and the like are not kept in memory. */
+function identityOnly<T extends KubeObject>({ apiVersion, kind, metadata }: T): T {
+  const { name, namespace, uid, resourceVersion, deletionTimestamp, finalizers, ownerReferences } =
+    metadata ?? {};
+  const kept: ObjectMeta = Object.fromEntries(
+    Object.entries({ name, namespace, uid, resourceVersion, deletionTimestamp, finalizers, ownerReferences })
+      .filter(([, value]) => value !== undefined),
+  );
+  return { apiVersion, kind, metadata: kept } as T;
+}
