@@ -24,7 +24,7 @@ function components(): KeadmComponents {
     },
     connect: async (path) => {
       try {
-        return createKubeClient({ ...await loadKubeConfig({ path }), timeoutMs: TIMEOUT_MS });
+        return createKubeClient({ ...await loadKubeConfig({ path, env: {} }), timeoutMs: TIMEOUT_MS });
       } catch (error) {
         throw new CommandError(errorText(error), { cause: error });
       }

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 
-/** keadm as its own process. */
+/** What is read of the environment: by keadm, by commander (colours) and by yaml (its own debugging). */
+const ENV = ["KUBECONFIG", "NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "LOG_TOKENS", "LOG_STREAM"];
+
+/** keadm as its own process, with the permissions it ships with narrowed to this machine. */
 async function keadm(args: string[], env: Record<string, string>) {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
@@ -8,8 +11,7 @@ async function keadm(args: string[], env: Record<string, string>) {
       "--no-prompt",
       "--allow-read",
       "--allow-net=127.0.0.1",
-      "--allow-env",
-      "--allow-sys",
+      `--allow-env=${ENV.join(",")}`,
       "keadm/main.ts",
       ...args,
     ],
