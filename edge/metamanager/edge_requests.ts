@@ -213,7 +213,10 @@ export class EdgeRequests {
 
   #stored(resource: ObjectResource, key: string): unknown {
     const { store } = this.#parts;
-    return resource.type === "ca.crt" ? store.getValue(key) : store.get(key);
+    if (resource.type === "ca.crt") return store.getValue(key);
+    if (resource.type !== "serviceaccounttoken") return store.get(key);
+    const token = store.getValue(key);
+    return hasToken(token) ? token : undefined;
   }
 
   /** Whether the stored object can be handed out although the cloud could be asked. */

@@ -103,7 +103,10 @@ export class PendingReplies {
       if (deadline > now) return;
       this.fail(
         id,
-        new NoReplyError("timeout", `timed out: no reply from the cloud in ${this.#timeoutMs / 1000} s`),
+        new NoReplyError(
+          "timeout",
+          `timeout to get response: none from the cloud in ${this.#timeoutMs / 1000} s`,
+        ),
       );
     }
   }
