@@ -63,6 +63,17 @@ export class Engine {
     this.#c.onChange();
   }
 
+  /** Lists everything now, if the engine answers. */
+  async relist(): Promise<void> {
+    if (!this.isUp) return;
+    const { signal } = this.#stream;
+    try {
+      await this.#list(signal);
+    } catch (error) {
+      if (!signal.aborted) this.lost(error);
+    }
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     const { runtime, clock, log, onChange } = this.#c;
     let failures = 0;

@@ -47,5 +47,7 @@ export type EdgedEvent =
   | { type: "pod-removed"; namespace: string; name: string; uid?: string; graceSeconds?: number }
   /** A ConfigMap or Secret changed: volumes that show it are to be written again. */
   | { type: "configmap" | "secret"; namespace: string; name: string }
+  /** The node as the cloud has it. */
+  | { type: "node"; node: Node }
   /** The link to the cloud came up or went down. */
   | { type: "connection"; connected: boolean };

@@ -265,6 +265,8 @@ export function readEvents(message: Message, log: Logger): EdgedEvent[] {
     case "configmap":
     case "secret":
       return [{ type, namespace, name }];
+    case "node":
+      return operation === Operation.delete || !isNode(content) ? [] : [{ type: "node", node: content }];
     case "podlist":
       return operation === Operation.delete ? [] : manyObjects(content).flatMap((pod) => readPod(pod, log));
     case "pod": {
@@ -275,6 +277,18 @@ export function readEvents(message: Message, log: Logger): EdgedEvent[] {
     default:
       return [];
   }
+}
+
+/** Whether a value can be looked at as a node: its conditions are a list of objects. */
+function isNode(value: unknown): value is Node {
+  if (typeof value !== "object" || value === null) return false;
+  const { metadata, status } = value as Record<string, unknown>;
+  if (typeof metadata !== "object" || metadata === null) return false;
+  if (status === undefined || status === null) return true;
+  if (typeof status !== "object") return false;
+  const { conditions } = status as Record<string, unknown>;
+  return conditions === undefined ||
+    (Array.isArray(conditions) && conditions.every((item) => typeof item === "object" && item !== null));
 }
 
 function readPod(content: unknown, log: Logger): EdgedEvent[] {

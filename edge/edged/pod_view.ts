@@ -1,5 +1,5 @@
 import { errorText } from "../../common/errors/mod.ts";
-import { type Logger } from "../../common/module/mod.ts";
+import type { Logger } from "../../common/module/mod.ts";
 import { GRACE_ANNOTATION } from "./container_config.ts";
 import type { CheckedPod } from "./parse_pod.ts";
 import type { PodVolumes } from "./pod_environment.ts";

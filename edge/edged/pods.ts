@@ -70,6 +70,8 @@ export class Pods {
       case "secret":
         for (const worker of this.#workers.values()) worker.onSource(event.type, event.namespace, event.name);
         return;
+      case "node":
+        return;
       case "connection":
         if (!event.connected) return;
         this.wakeAll();

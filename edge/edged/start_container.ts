@@ -3,7 +3,7 @@ import { errorText, isNotFound } from "../../common/errors/mod.ts";
 import type { Clock, Logger } from "../../common/module/mod.ts";
 import { containerConfig, type NodeSettings, rootRefusal } from "./container_config.ts";
 import { type Backoff, nextBackoff, waitUntil } from "./crash_backoff.ts";
-import { type HandlerResult, type RunHandler } from "./handlers.ts";
+import type { HandlerResult, RunHandler } from "./handlers.ts";
 import { type ImageReference, parseImageReference, pullPolicy } from "./image_reference.ts";
 import type { KubeApi } from "./kube_api.ts";
 import type { Limiter } from "./limiter.ts";

@@ -107,7 +107,10 @@ export class MemoryKubeApi implements KubeApi {
     for (const c of (change.conditions ?? []) as Json[]) {
       conditions.set(c.type, { ...conditions.get(c.type), ...c });
     }
-    this.statuses.set(uid, { ...before, ...change, conditions: [...conditions.values()] } as unknown as PodStatus);
+    this.statuses.set(
+      uid,
+      { ...before, ...change, conditions: [...conditions.values()] } as unknown as PodStatus,
+    );
     return { metadata: { namespace, name, uid } };
   }
 
