@@ -306,3 +306,21 @@ Deno.test("readConfigText() names what to do when there is no usable file", asyn
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test({
+  name:
+    "readConfig() and printConfig() need nothing of the machine but the names yaml looks up for its own debugging",
+  permissions: {
+    env: ["LOG_TOKENS", "LOG_STREAM"],
+    read: false,
+    net: false,
+    sys: false,
+    run: false,
+    write: false,
+  },
+  fn() {
+    const printed = printConfig(SCHEMA, defaultOf(SCHEMA), "default");
+    assert.deepEqual(readConfig(KIND, printed, "x").config, defaultOf(SCHEMA));
+    assert.equal(problemsOf("a: [\nb: 'c").length > 0, true);
+  },
+});
