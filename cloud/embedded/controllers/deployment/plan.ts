@@ -25,7 +25,9 @@ export interface Rollout {
   old: readonly ReplicaSet[];
 }
 
-const available = ({ status }: ReplicaSet) => status?.availableReplicas ?? 0;
+/** Pods that serve and stay: a status from before the last scaling down may still count those that go. */
+const available = (replicaSet: ReplicaSet) =>
+  Math.min(sizeOf(replicaSet), replicaSet.status?.availableReplicas ?? 0);
 const all = ({ current, old }: Rollout) => current === undefined ? [...old] : [...old, current];
 
 /**
