@@ -1,4 +1,4 @@
-import { stringify } from "yaml";
+import { Scalar, stringify } from "yaml";
 import { formatGoDuration } from "./duration.ts";
 import type { Field, SectionField } from "./schema.ts";
 
@@ -31,7 +31,8 @@ function printRow(name: string, row: Field, value: unknown, which: PrintWhich, i
   }
   if (value === undefined) return which === "min" ? "" : `${indent}# ${name}: <${describe(row)}>${comment}\n`;
   const plain = toFile(row, value);
-  if (typeof plain === "object" && plain !== null && Object.keys(plain).length > 0) {
+  const isFilled = Array.isArray(plain) ? plain.length > 0 : plain instanceof Map && plain.size > 0;
+  if (isFilled) {
     const body = stringify(plain, YAML_OPTIONS).trimEnd().split("\n").map((line) => `${indent}  ${line}\n`);
     return `${indent}${name}:${comment}\n${body.join("")}`;
   }
@@ -51,16 +52,21 @@ function toFile(field: Field, value: unknown): unknown {
   if (field.kind === "duration") return formatGoDuration(Number(value));
   if (field.kind === "list" && Array.isArray(value)) return value.map((item) => toFile(field.item, item));
   if (field.kind === "map" && isRecord(value)) {
-    return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, toFile(field.value, item)]));
+    return new Map(Object.entries(value).map(([name, item]) => [quoted(name), toFile(field.value, item)]));
   }
   if (field.kind === "section" && isRecord(value)) {
-    return Object.fromEntries(
-      Object.entries(field.fields)
-        .filter(([name]) => value[name] !== undefined)
-        .map(([name, row]) => [name, toFile(row, value[name])]),
-    );
+    const given = Object.entries(field.fields).filter(([name]) => value[name] !== undefined);
+    return new Map(given.map(([name, row]) => [name, toFile(row, value[name])]));
   }
-  return value;
+  return typeof value === "string" ? quoted(value) : value;
+}
+
+/** A text that a parser could take for something else, such as a merge key or trimmed space, in quotes. */
+function quoted(text: string): string | Scalar<string> {
+  if (text !== "<<" && /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(text)) return text;
+  const scalar = new Scalar(text);
+  scalar.type = "QUOTE_DOUBLE";
+  return scalar;
 }
 
 function describe(field: Exclude<Field, SectionField>): string {
