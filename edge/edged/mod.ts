@@ -27,7 +27,7 @@ import type { EdgedEvent, KubeApi } from "./kube_api.ts";
 import { Limiter } from "./limiter.ts";
 import { metaClient } from "./meta_client.ts";
 import { NodeAgent } from "./node.ts";
-import { FACT_PATHS, type NodeFacts, readNodeFacts } from "./node_facts.ts";
+import { FACT_FILES, FACT_PROGRAM, type NodeFacts, nodeFacts } from "./node_facts.ts";
 import { type EdgedOptions, READ_ONLY_PORT, settleOptions } from "./options.ts";
 import type { PodVolumes, ResolveEnv } from "./pod_environment.ts";
 import { Pods } from "./pods.ts";
@@ -53,8 +53,8 @@ export interface EdgedComponents {
   clock: Clock;
   log: Logger;
   metrics: MetricsRegistry;
-  /** Reads the machine's facts. @default from `/proc`, `/sys` and the file system of `rootDirectory` */
-  readFacts?: () => NodeFacts;
+  /** Prepares the reading of the machine's facts. @default the machine edged runs on */
+  facts?: () => Promise<() => NodeFacts>;
   /** Told the port of the read-only server once it listens. */
   onListen?: (port: number) => void;
 }
@@ -70,8 +70,7 @@ export function edged(components: EdgedComponents, options: EdgedOptions): Modul
   const meta = metaClient({ inbox, metaManager, timers, log });
   const { api } = meta;
   const volumes = components.volumes(api);
-  const readFacts = components.readFacts ??
-    (() => readNodeFacts({ rootDirectory: settled.rootDirectory, nodeIP: settled.nodeIP }));
+  const prepareFacts = components.facts ?? (() => nodeFacts(settled));
 
   return defineModule("edged", async ({ signal, ready }) => {
     const ending = new AbortController();
@@ -79,6 +78,7 @@ export function edged(components: EdgedComponents, options: EdgedOptions): Modul
     if (signal.aborted) stop();
     signal.addEventListener("abort", stop, { once: true });
 
+    const readFacts = await prepareFacts();
     const engine: Engine = new Engine({
       runtime,
       clock,
@@ -213,7 +213,8 @@ export function edgedPermissions(options: EdgedOptions): Deno.PermissionOptionsO
   const { rootDirectory } = settleOptions(options);
   return {
     net: true,
-    read: [...FACT_PATHS, rootDirectory],
-    sys: ["networkInterfaces", "statfs"],
+    read: [...FACT_FILES, rootDirectory],
+    run: [FACT_PROGRAM],
+    sys: ["networkInterfaces", "osRelease", "statfs", "systemMemoryInfo"],
   };
 }

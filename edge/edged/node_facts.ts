@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statfsSync } from "node:fs";
+import { statfsSync } from "node:fs";
 import { dirname } from "node:path";
 
 /** What is known of the machine. */
@@ -9,7 +9,6 @@ export interface NodeFacts {
   disk: { totalBytes: number; availableBytes: number; inodes: number; freeInodes: number };
   /** Page size as Kubernetes writes it ("2Mi") to the bytes set aside. */
   hugePages: Record<string, number>;
-  processes: { running: number; max: number };
   machineID: string;
   systemUUID: string;
   bootID: string;
@@ -19,79 +18,115 @@ export interface NodeFacts {
   addresses: string[];
 }
 
-/** Where a machine is asked: the root of the file system, for tests another. */
+/** What of the machine is to be looked at. */
 export interface FactsOptions {
   /** Directory whose file system holds pods and images. */
   rootDirectory: string;
-  /** @default "/" */
-  systemRoot?: string;
-  /** Address to show; absent: that of the interface of the default route. */
-  nodeIP?: string;
+  /** Address to show; empty: that of the interface of the default route. */
+  nodeIP: string;
 }
 
-/** Files and directories that are read. */
-export const FACT_PATHS = [
-  "/proc",
-  "/sys/kernel/mm/hugepages",
-  "/sys/class/dmi/id",
-  "/etc/machine-id",
-  "/etc/os-release",
+/** Files that are read. */
+export const FACT_FILES = ["/etc/machine-id", "/etc/os-release"];
+
+/** Program that reads what the runtime reserves for programs with every permission: files under `/proc` and `/sys`. */
+export const FACT_PROGRAM = "grep";
+
+const PAGE_SIZES = ["64kB", "2048kB", "32768kB", "1048576kB"].map((size) =>
+  `/sys/kernel/mm/hugepages/hugepages-${size}/nr_hugepages`
+);
+
+const KERNEL_FILES = [
+  "/proc/net/route",
+  "/proc/sys/kernel/random/boot_id",
+  "/sys/class/dmi/id/product_uuid",
+  ...PAGE_SIZES,
 ];
 
+/** The texts of files by path; those that are not there are left out. */
+export type ReadKernelFiles = (paths: readonly string[]) => Promise<ReadonlyMap<string, string>>;
+
+/** Reads files of the kernel by way of {@linkcode FACT_PROGRAM}: one line of output for each line of a file. */
+export const readKernelFiles: ReadKernelFiles = async (paths) => {
+  const { stdout } = await new Deno.Command(FACT_PROGRAM, {
+    args: ["-sH", "", "--", ...paths],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "null",
+  }).output();
+  return parseGrep(new TextDecoder().decode(stdout), paths);
+};
+
+/** Takes apart lines of the form `path:line`. */
+export function parseGrep(output: string, paths: readonly string[]): Map<string, string> {
+  const texts = new Map<string, string>();
+  for (const line of output.split("\n")) {
+    const path = paths.find((path) => line.startsWith(`${path}:`));
+    if (path !== undefined) texts.set(path, `${texts.get(path) ?? ""}${line.slice(path.length + 1)}\n`);
+  }
+  return texts;
+}
+
+/** Reads the facts, those that change again with each call of the result. Upstream: google/cadvisor machine/*.go */
+export async function nodeFacts(
+  options: FactsOptions,
+  readKernel: ReadKernelFiles = readKernelFiles,
+): Promise<() => NodeFacts> {
+  const kernel = await readKernel(KERNEL_FILES);
+  const [machineID = "", release = ""] = await Promise.all(FACT_FILES.map(readOptional));
+  const line = (path: string) => kernel.get(path)?.trim() ?? "";
+  const fixed = {
+    cpus: Math.max(1, navigator.hardwareConcurrency),
+    hugePages: hugePages(kernel),
+    machineID: machineID.trim(),
+    systemUUID: line("/sys/class/dmi/id/product_uuid") || machineID.trim(),
+    bootID: line("/proc/sys/kernel/random/boot_id"),
+    kernelVersion: Deno.osRelease(),
+    osImage: osImage(release),
+    architecture: Deno.build.arch === "aarch64" ? "arm64" : "amd64",
+  };
+  const route = defaultInterface(kernel.get("/proc/net/route") ?? "");
+  return () => {
+    const memory = Deno.systemMemoryInfo();
+    const disk = statDisk(options.rootDirectory);
+    return {
+      ...fixed,
+      memoryBytes: memory.total,
+      memoryAvailableBytes: memory.available,
+      disk: {
+        totalBytes: disk.blocks * disk.bsize,
+        availableBytes: disk.bavail * disk.bsize,
+        inodes: disk.files,
+        freeInodes: disk.ffree,
+      },
+      addresses: [options.nodeIP || ownAddress(Deno.networkInterfaces(), route)],
+    };
+  };
+}
+
 /** A file's text; empty when the machine has no such file, which differs from machine to machine. */
-function readOptional(path: string): string {
+async function readOptional(path: string): Promise<string> {
   try {
-    return readFileSync(path, "utf8");
+    return await Deno.readTextFile(path);
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    if (code === "ENOENT" || code === "EACCES" || code === "ENOTDIR" || code === "EPERM") return "";
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied) return "";
     throw error;
   }
 }
 
-/** A value of `/proc/meminfo`, bytes. */
-function memory(meminfo: string, name: string): number {
-  const match = new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(meminfo);
-  return match === null ? 0 : Number(match[1]) * 1024;
-}
-
-/** Reads the facts anew. Upstream: kubelet via google/cadvisor machine/*.go */
-export function readNodeFacts(options: FactsOptions): NodeFacts {
-  const root = (options.systemRoot ?? "").replace(/\/$/, "");
-  const read = (path: string) => readOptional(`${root}${path}`);
-  const meminfo = read("/proc/meminfo");
-  const disk = statDisk(options.rootDirectory);
-  const machineID = read("/etc/machine-id").trim();
-  return {
-    cpus: countCpus(read("/proc/stat")),
-    memoryBytes: memory(meminfo, "MemTotal"),
-    memoryAvailableBytes: memory(meminfo, "MemAvailable"),
-    disk: {
-      totalBytes: disk.blocks * disk.bsize,
-      availableBytes: disk.bavail * disk.bsize,
-      inodes: disk.files,
-      freeInodes: disk.ffree,
-    },
-    hugePages: hugePages(root),
-    processes: {
-      running: Number(/\d+\/(\d+)/.exec(read("/proc/loadavg"))?.[1] ?? 0),
-      max: Number(read("/proc/sys/kernel/pid_max").trim() || 0),
-    },
-    machineID,
-    systemUUID: read("/sys/class/dmi/id/product_uuid").trim() || machineID,
-    bootID: read("/proc/sys/kernel/random/boot_id").trim(),
-    kernelVersion: read("/proc/sys/kernel/osrelease").trim(),
-    osImage: osImage(read("/etc/os-release")),
-    architecture: Deno.build.arch === "aarch64" ? "arm64" : "amd64",
-    addresses: options.nodeIP ? [options.nodeIP] : ownAddresses(read("/proc/net/route")),
-  };
+interface DiskFigures {
+  bsize: number;
+  blocks: number;
+  bavail: number;
+  files: number;
+  ffree: number;
 }
 
 /** The file system that a directory is on, or will be on once it is made. */
-function statDisk(directory: string): ReturnType<typeof statfsSync> {
+function statDisk(directory: string): DiskFigures {
   for (let path = directory;; path = dirname(path)) {
     try {
-      return statfsSync(path);
+      return statfsSync(path, { bigint: false }) as DiskFigures;
     } catch (error) {
       const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
       if (!missing || path === dirname(path)) throw error;
@@ -99,33 +134,21 @@ function statDisk(directory: string): ReturnType<typeof statfsSync> {
   }
 }
 
-export const countCpus = (stat: string): number => Math.max(1, stat.match(/^cpu\d+ /gm)?.length ?? 0);
-
 /** `PRETTY_NAME` of os-release. */
 export function osImage(release: string): string {
   const line = /^PRETTY_NAME=(.*)$/m.exec(release)?.[1] ?? "";
   return line.replace(/^(["'])(.*)\1$/, "$2") || "Linux";
 }
 
-function hugePages(root: string): Record<string, number> {
-  const directory = `${root}/sys/kernel/mm/hugepages`;
-  let names: string[];
-  try {
-    names = readdirSync(directory);
-  } catch {
-    // A kernel without huge pages has no such directory.
-    return {};
-  }
+function hugePages(kernel: ReadonlyMap<string, string>): Record<string, number> {
   const pages: Record<string, number> = {};
-  for (const name of names) {
-    const kib = Number(/^hugepages-(\d+)kB$/.exec(name)?.[1] ?? 0);
-    if (kib === 0) continue;
-    const size = kib % (1024 * 1024) === 0
-      ? `${kib / 1024 / 1024}Gi`
-      : kib % 1024 === 0
-      ? `${kib / 1024}Mi`
-      : `${kib}Ki`;
-    pages[size] = Number(readOptional(`${directory}/${name}/nr_hugepages`).trim() || 0) * kib * 1024;
+  for (const path of PAGE_SIZES) {
+    const count = kernel.get(path);
+    const kib = Number(/hugepages-(\d+)kB/.exec(path)![1]);
+    if (count === undefined) continue;
+    const mib = kib / 1024;
+    const size = mib >= 1024 ? `${mib / 1024}Gi` : mib >= 1 ? `${mib}Mi` : `${kib}Ki`;
+    pages[size] = Number(count.trim() || 0) * kib * 1024;
   }
   return pages;
 }
@@ -141,12 +164,15 @@ export function defaultInterface(routes: string): string | undefined {
   return found?.[0];
 }
 
-function ownAddresses(routes: string): string[] {
-  const byRoute = defaultInterface(routes);
-  const all = Deno.networkInterfaces().filter(({ family, address }) =>
+/** The address others reach this machine under: the default route's interface, else the first that is no bridge. */
+export function ownAddress(
+  interfaces: ReadonlyArray<Pick<Deno.NetworkInterfaceInfo, "name" | "family" | "address">>,
+  route: string | undefined,
+): string {
+  const all = interfaces.filter(({ family, address }) =>
     family === "IPv4" && !address.startsWith("127.") && !address.startsWith("169.254.")
   );
-  const chosen = all.find(({ name }) => name === byRoute) ??
+  const chosen = all.find(({ name }) => name === route) ??
     all.find(({ name }) => !/^(docker|br-|veth|cni|virbr)/.test(name)) ?? all[0];
-  return [chosen?.address ?? "127.0.0.1"];
+  return chosen?.address ?? "127.0.0.1";
 }

