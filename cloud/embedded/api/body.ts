@@ -1,5 +1,7 @@
 import { parse as parseYaml } from "yaml";
 import { StatusError } from "../../../common/errors/mod.ts";
+import { decodeProtobuf } from "../schema/protobuf.ts";
+import { SCHEMA } from "../schema/schema.ts";
 import { checkDepth, isObject, type JsonObject, parseJsonBody } from "../object.ts";
 
 /** Largest request body, bytes. Upstream: k8s.io/apiserver pkg/server/config.go (MaxRequestBodyBytes) @ v1.32 */
@@ -10,23 +12,57 @@ export function contentTypeOf(request: Request): string {
   return (request.headers.get("content-type") ?? "application/json").split(";")[0]!.trim().toLowerCase();
 }
 
+const PROTOBUF = "application/vnd.kubernetes.protobuf";
+
 /** Reads a body within the limit. @throws {StatusError} RequestEntityTooLarge */
-export async function readText(request: Request): Promise<string> {
+export async function readBytes(request: Request): Promise<Uint8Array<ArrayBuffer>> {
   const tooLarge = () =>
     new StatusError("RequestEntityTooLarge", `Request entity too large: limit is ${MAX_BODY_BYTES}`);
   if (Number(request.headers.get("content-length") ?? 0) > MAX_BODY_BYTES) {
     await request.body?.cancel();
     throw tooLarge();
   }
-  if (request.body === null) return "";
-  const decoder = new TextDecoder();
-  let text = "", bytes = 0;
+  if (request.body === null) return new Uint8Array();
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
   for await (const chunk of request.body) {
     bytes += chunk.length;
     if (bytes > MAX_BODY_BYTES) throw tooLarge();
-    text += decoder.decode(chunk, { stream: true });
+    chunks.push(chunk);
   }
-  return text + decoder.decode();
+  const body = new Uint8Array(bytes);
+  let at = 0;
+  for (const chunk of chunks) {
+    body.set(chunk, at);
+    at += chunk.length;
+  }
+  return body;
+}
+
+/** Reads a body as text. @throws {StatusError} RequestEntityTooLarge */
+export async function readText(request: Request): Promise<string> {
+  return new TextDecoder().decode(await readBytes(request));
+}
+
+/**
+ * Reads the object in a request, in JSON, YAML, or for kinds that have such a form in protobuf; undefined when there is no body.
+ * @param schemas structs of the kinds that may come in protobuf
+ * @throws {StatusError} RequestEntityTooLarge, UnsupportedMediaType, BadRequest
+ */
+export async function readValue(
+  request: Request,
+  schemas: Readonly<Record<string, string>>,
+): Promise<unknown> {
+  const contentType = contentTypeOf(request);
+  const bytes = await readBytes(request);
+  if (bytes.length === 0) return undefined;
+  if (contentType === PROTOBUF && Object.values(schemas).every((name) => SCHEMA[name]?.wire !== undefined)) {
+    return decodeProtobuf(
+      bytes,
+      (_apiVersion, kind) => Object.hasOwn(schemas, kind) ? schemas[kind] : undefined,
+    );
+  }
+  return parseBody(new TextDecoder().decode(bytes), contentType);
 }
 
 /** A JSON or YAML value out of a body. @throws {StatusError} UnsupportedMediaType, BadRequest */
@@ -39,7 +75,7 @@ export function parseBody(text: string, contentType: string): unknown {
     case "application/apply-patch+yaml":
       return parseYamlBody(text);
     default:
-      throw unsupported(contentType, ["application/json", "application/yaml"]);
+      throw unsupported(contentType, ["application/json", "application/yaml", PROTOBUF]);
   }
 }
 

@@ -3,7 +3,7 @@ import type { ApiObject } from "../object.ts";
 import type { Registry } from "../registry.ts";
 import { keyOfResource, type ResourceDefinition } from "../resources/definition.ts";
 import { methodNotAllowed } from "../resources/errors.ts";
-import { contentTypeOf, parseBody, readText, unsupported } from "./body.ts";
+import { contentTypeOf, parseBody, readText, readValue, unsupported } from "./body.ts";
 import { outputForm } from "./negotiate.ts";
 import { printList, printObject, readSelection } from "./read.ts";
 import type { ResourcePath } from "./request_info.ts";
@@ -117,7 +117,7 @@ async function create(components: ResourceComponents, asked: ResourceRequest): P
   const dryRun = readDryRun(query.getAll("dryRun"));
   const validation = readFieldValidation(query);
   const warnings: string[] = [];
-  const body = parseBody(await readText(request), contentTypeOf(request));
+  const body = await readValue(request, { [definition.kind]: definition.schema });
   const object = decodeObject(body, kindOf(definition), validation, warnings);
   const created = components.registry.create(definition, path.namespace ?? "", object, { dryRun });
   return printWritten(components, asked, created, { status: 201, warnings });
@@ -129,7 +129,7 @@ async function update(components: ResourceComponents, asked: ResourceRequest): P
   outputForm(request.headers.get("accept"));
   const dryRun = readDryRun(query.getAll("dryRun"));
   const warnings: string[] = [];
-  const body = parseBody(await readText(request), contentTypeOf(request));
+  const body = await readValue(request, { [definition.kind]: definition.schema });
   const object = decodeObject(body, kindOf(definition), readFieldValidation(query), warnings);
   checkName(object, path.name, path.namespace);
   const ref = { namespace: path.namespace ?? "", name: path.name };
@@ -189,15 +189,12 @@ export async function patchObject(
   return printWritten(components, asked, updated, { warnings });
 }
 
-async function readOptionalBody(request: Request): Promise<unknown> {
-  const text = await readText(request);
-  return text.trim() === "" ? undefined : parseBody(text, contentTypeOf(request));
-}
+const DELETE_OPTIONS = { DeleteOptions: "meta.v1.DeleteOptions" } as const;
 
 async function remove({ registry, now }: ResourceComponents, asked: ResourceRequest): Promise<Response> {
   const { request, definition, path, query } = asked;
   outputForm(request.headers.get("accept"));
-  const options = readDeleteOptions(await readOptionalBody(request), query);
+  const options = readDeleteOptions(await readValue(request, DELETE_OPTIONS), query);
   const name = path.name ?? "";
   const { object, removed } = registry.delete(definition, { namespace: path.namespace ?? "", name }, options);
   if (!removed || keyOfResource(definition) === "pods") return printWritten({ now }, asked, object);
@@ -218,7 +215,7 @@ async function remove({ registry, now }: ResourceComponents, asked: ResourceRequ
 async function deleteCollection({ registry }: ResourceComponents, asked: ResourceRequest): Promise<Response> {
   const { request, definition, path, query } = asked;
   if (definition.namespaced && path.namespace === undefined) throw methodNotAllowed();
-  const options = readDeleteOptions(await readOptionalBody(request), query);
+  const options = readDeleteOptions(await readValue(request, DELETE_OPTIONS), query);
   const selection = readSelection(definition, path.namespace, query);
   const items: ApiObject[] = [];
   for (const entry of registry.cache(definition).list(path.namespace).filter(selection.matches)) {

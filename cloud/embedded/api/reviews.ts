@@ -2,7 +2,7 @@ import type { Authenticator } from "../auth/authenticator.ts";
 import { serviceAccountUser, TOKEN_ISSUER } from "../auth/service_account_tokens.ts";
 import { isAdmin, type User } from "../auth/user.ts";
 import { type ApiObject, objectAt, textAt, timeText, valueAt } from "../object.ts";
-import { contentTypeOf, parseBody, readText } from "./body.ts";
+import { readValue } from "./body.ts";
 import { decodeObject, readFieldValidation } from "./write.ts";
 
 /** What reviews ask. */
@@ -31,7 +31,7 @@ export async function answerReview(
   },
 ): Promise<ApiObject> {
   const schema = `${group.split(".")[0]}.v1.${kind}`;
-  const body = parseBody(await readText(request), contentTypeOf(request));
+  const body = await readValue(request, { [kind]: schema });
   const review = decodeObject(
     body,
     { apiVersion: `${group}/v1`, kind, schema },

@@ -16,7 +16,7 @@ import { conflict, methodNotAllowed, noSuchPath } from "../resources/errors.ts";
 import { invalid, invalidObject } from "../resources/field_error.ts";
 import { validateBinding } from "../resources/pods.ts";
 import { labelSelectorText } from "../resources/printing.ts";
-import { contentTypeOf, parseBody, readText, unsupported } from "./body.ts";
+import { contentTypeOf, parseBody, readText, readValue, unsupported } from "./body.ts";
 import { outputForm } from "./negotiate.ts";
 import { printObject } from "./read.ts";
 import {
@@ -92,7 +92,7 @@ async function readBody(
   kind: KindOf,
   warnings: string[],
 ): Promise<ApiObject> {
-  const body = parseBody(await readText(request), contentTypeOf(request));
+  const body = await readValue(request, { [kind.kind]: kind.schema });
   return decodeObject(body, kind, readFieldValidation(query), warnings);
 }
 

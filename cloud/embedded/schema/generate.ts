@@ -1,8 +1,10 @@
 /**
- * Makes `kubernetes_v1_32.json` out of the OpenAPI v3 documents that a Kubernetes release publishes: names, types, keys of
- * lists and patch strategies of the fields, nothing else. Run by hand when a resource is added:
+ * Makes `kubernetes_v1_32.json` out of the OpenAPI v3 documents that a Kubernetes release publishes, and the protobuf tags of
+ * its Go types: names, types, numbers, keys of lists and patch strategies of the fields, nothing else. Run by hand when a
+ * resource is added:
  *
- *     deno run -R=<dir> -W=cloud/embedded/schema cloud/embedded/schema/generate.ts <k8s.io/kubernetes>/api/openapi-spec/v3
+ *     deno run -R -W=cloud/embedded/schema cloud/embedded/schema/generate.ts \
+ *       <k8s.io/kubernetes>/api/openapi-spec/v3 <k8s.io/api> <k8s.io/apimachinery>
  *
  * @module
  */
@@ -146,9 +148,63 @@ function refsOf(type: TypeSchema): string[] {
   return refsOf("list" in type ? type.list : type.map);
 }
 
+/** A field of a Go struct with its protobuf number. */
+interface GoField {
+  type: string;
+  pointer: boolean;
+  /** Empty for a struct that is inlined in JSON. */
+  json: string;
+  number: string;
+}
+
+/** The structs of a Go file that have protobuf tags. */
+function parseGoStructs(source: string): Map<string, GoField[]> {
+  const structs = new Map<string, GoField[]>();
+  for (const [, name = "", body = ""] of source.matchAll(/^type (\w+) struct \{\n([\s\S]*?)^\}/gm)) {
+    const fields: GoField[] = [];
+    for (const line of body.split("\n")) {
+      const tag = /^\s*(?:\w+\s+)?(\*?)(\S+)\s+`(?=.*json:"([^",]*))(?=.*protobuf:"\w+,(\d+))/.exec(line);
+      if (tag === null) continue;
+      fields.push({ pointer: tag[1] === "*", type: tag[2]!, json: tag[3]!, number: tag[4]! });
+    }
+    structs.set(name, fields);
+  }
+  return structs;
+}
+
+/** Adds the protobuf numbers to the structs of one Go package, and the structs that JSON inlines. */
+function addWire(out: SchemaData, prefix: string, structs: ReadonlyMap<string, GoField[]>): void {
+  const add = (name: string, target: StructSchema) => {
+    const wire: Record<string, string> = {};
+    for (const { type, pointer, json, number } of structs.get(name) ?? []) {
+      if (json !== "") {
+        if (Object.hasOwn(target.fields, json)) wire[number] = pointer ? `${json}*` : json;
+        continue;
+      }
+      const inlined = type.replace(/^.*\./, "");
+      wire[number] = `+${prefix}${inlined}`;
+      const fields = Object.fromEntries(
+        Object.entries(target.fields).filter(([field]) => has(inlined, field)),
+      );
+      add(inlined, out[`${prefix}${inlined}`] ??= { fields });
+    }
+    target.wire = wire;
+  };
+  const has = (name: string, field: string): boolean =>
+    structs.get(name)?.some((f) => f.json === field || (f.json === "" && has(f.type, field))) ?? false;
+  for (const name of structs.keys()) {
+    const struct = out[`${prefix}${name}`];
+    if (struct !== undefined) add(name, struct);
+  }
+}
+
 if (import.meta.main) {
-  const dir = Deno.args[0];
-  if (dir === undefined) throw new TypeError("Cannot generate: name the openapi-spec/v3 directory");
+  const [dir, api, machinery] = Deno.args;
+  if (dir === undefined || api === undefined || machinery === undefined) {
+    throw new TypeError(
+      "Cannot generate: name the openapi-spec/v3 directory, k8s.io/api and k8s.io/apimachinery",
+    );
+  }
   const out: SchemaData = {};
   for (const [file, roots] of Object.entries(ROOTS)) {
     const document: { components: { schemas: Record<string, OpenApi> } } = JSON.parse(
@@ -164,6 +220,21 @@ if (import.meta.main) {
       todo.push(...Object.values(struct.fields).flatMap(refsOf));
     }
   }
+  for (
+    const group of [
+      "core",
+      "apps",
+      "authentication",
+      "authorization",
+      "autoscaling",
+      "coordination",
+      "events",
+      "policy",
+    ]
+  ) {
+    addWire(out, `${group}.v1.`, parseGoStructs(await Deno.readTextFile(`${api}/${group}/v1/types.go`)));
+  }
+  addWire(out, "meta.v1.", parseGoStructs(await Deno.readTextFile(`${machinery}/pkg/apis/meta/v1/types.go`)));
   const lines = Object.keys(out).sort().map((name) => `${JSON.stringify(name)}:${JSON.stringify(out[name])}`);
   await Deno.writeTextFile(
     new URL("./kubernetes_v1_32.json", import.meta.url),

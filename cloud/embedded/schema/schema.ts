@@ -41,6 +41,8 @@ export interface StructSchema {
   patch?: Record<string, string>;
   /** Server-side apply takes it as a whole. */
   atomic?: boolean;
+  /** Fields by protobuf number; `*` follows one that tells zero from absent, `+` precedes a struct whose fields are inlined. */
+  wire?: Record<string, string>;
 }
 
 /** Structs by name, such as "core.v1.Pod". */
