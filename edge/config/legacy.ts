@@ -91,8 +91,8 @@ export function convertOldConfig(root: TreeNode): Converted {
       continue;
     }
     // With dockershim these named the shim's own socket, where nothing listens now.
-    if (usedDocker && MOVES_IN_NEW_FILES.includes(entry.key)) {
-      notes.push(`${old} is not used with runtimeType docker`);
+    if (MOVES_IN_NEW_FILES.includes(entry.key) && (usedDocker || isDockershim(entry.value))) {
+      notes.push(`${old} named dockershim, which is no more; it is not used`);
       continue;
     }
     const value = move.convert === undefined ? entry.value : move.convert(entry.value);
@@ -114,6 +114,10 @@ export function convertOldConfig(root: TreeNode): Converted {
   }
   const changed = replace(root, "modules", replace(modules, "edged", result));
   return { root: isOld(root) ? renamed(changed) : changed, notes, problems };
+}
+
+function isDockershim(value: TreeNode): boolean {
+  return value.kind === "scalar" && value.source.endsWith("/dockershim.sock");
 }
 
 function isOld(root: TreeNode): boolean {

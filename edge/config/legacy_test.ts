@@ -153,6 +153,14 @@ Deno.test("readEdgeCoreConfig() finds the runtime's sockets where v1.12 wrote th
   assert.deepEqual(warnings, []);
 });
 
+Deno.test("readEdgeCoreConfig() leaves dockershim's socket where it is", () => {
+  const { config, notes } = readEdgeCoreConfig(
+    "modules: {edged: {remoteRuntimeEndpoint: 'unix:///var/run/dockershim.sock'}}",
+  );
+  assert.deepEqual(config, defaultEdgeCoreConfig());
+  assert.match(notes.join(), /dockershim, which is no more/);
+});
+
 Deno.test("readEdgeCoreConfig() takes a v1alpha1 file that says nothing of edged", () => {
   const { config } = readEdgeCoreConfig("apiVersion: edgecore.config.kubeedge.io/v1alpha1\n");
   assert.deepEqual(config, defaultEdgeCoreConfig());
