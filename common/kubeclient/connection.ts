@@ -224,6 +224,9 @@ export class Connection implements AsyncDisposable {
       const { ca, cert, key, proxyUrl } = this.config;
       try {
         this.#client = Deno.createHttpClient({
+          // A watch is a stream that does not end, kube-apiserver allows 100 of them on a connection, and the runtime opens
+          // no second connection: from then on every request would wait for ever.
+          http2: false,
           ...(ca !== undefined && { caCerts: [ca] }),
           ...(cert !== undefined && key !== undefined && { cert, key }),
           ...(proxyUrl !== undefined && { proxy: { url: proxyUrl } }),
