@@ -142,6 +142,11 @@ export class Downstream {
     this.#look(node);
   }
 
+  /** A message of a node came, so it is connected, whether or not that was told. */
+  nodeAsks(node: string): void {
+    if (!this.#links.get(node)?.connected) this.nodeConnected(node);
+  }
+
   /** A node is away. What happens meanwhile is compared when it is back. */
   nodeDisconnected(node: string): void {
     const link = this.#links.get(node);

@@ -1,7 +1,14 @@
 import { NODES, PODS } from "../../common/kubeclient/mod.ts";
 import type { KubeClient } from "../../common/kubeclient/mod.ts";
 import type { MetricsRegistry } from "../../common/metrics/mod.ts";
-import { CloudModule, Group, type Message, newMessage, printNodeResource } from "../../common/model/mod.ts";
+import {
+  CloudModule,
+  Group,
+  type Message,
+  newMessage,
+  printNodeResource,
+  splitNode,
+} from "../../common/model/mod.ts";
 import {
   aborted,
   type Clock,
@@ -107,8 +114,13 @@ export function edgeController(
 
   const take = (message: Message): void => {
     const node = LINK_RESOURCE.exec(message.route.resource)?.[1];
-    if (node === undefined) upstream.accept(message, running.signal);
-    else if (message.route.operation === "connected") downstream.nodeConnected(node);
+    if (node === undefined) {
+      // Two connections of one node end and begin side by side, so the end of the first may be told after the beginning of
+      // the second: whoever asks is connected.
+      const asking = splitNode(message.route.resource).node;
+      if (asking !== undefined) downstream.nodeAsks(asking);
+      upstream.accept(message, running.signal);
+    } else if (message.route.operation === "connected") downstream.nodeConnected(node);
     else if (message.route.operation === "disconnected") {
       downstream.nodeDisconnected(node);
       upstream.nodeDisconnected(node);

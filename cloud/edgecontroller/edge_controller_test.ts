@@ -192,6 +192,19 @@ Deno.test("edgeController() sends deletes that a node missed when it is back", a
   assert.ok(rig.pushes(from).includes("update null/node/edge-1"));
 });
 
+Deno.test("edgeController() keeps serving a node whose old connection ended after the new one began", async () => {
+  await using rig = new Rig();
+  await connected(rig);
+  await rig.connect("edge-1");
+  await rig.disconnect("edge-1");
+  await rig.settle();
+  const from = rig.sent.length;
+  await rig.ask("query", "node/edge-1/kube-node-lease/lease/edge-1");
+  await rig.pushed("update", "node/edge-1/null/node/edge-1", from);
+  await rig.kube.update(CONFIG_MAPS, { ...CONFIG, data: { a: "2" } });
+  await rig.until(({ content }) => (content as ConfigMap | null)?.data?.a === "2", from);
+});
+
 Deno.test("edgeController() repeats a delete whose connection ended at once, until it has settled", async () => {
   await using rig = new Rig();
   const first = await connected(rig);

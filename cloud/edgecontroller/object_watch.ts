@@ -37,7 +37,7 @@ const STARTING_MS = 5_000;
  * One watch for each ConfigMap and Secret that pods of edge nodes refer to, by name.
  *
  * Not one for all of the cluster, nor for whole namespaces: cloudcore then holds in memory, and needs to be permitted to
- * read, nothing that no edge uses; kubelets watch in the same way. Watches share one HTTP/2 connection.
+ * read, nothing that no edge uses; kubelets watch in the same way. Each watch costs one connection to the API server.
  * Upstream: k8s.io/kubernetes pkg/kubelet/util/manager/watch_based_manager.go
  */
 export class ObjectWatch {
