@@ -1,0 +1,583 @@
+import assert from "node:assert/strict";
+import type { ConfigMap, Container, Pod, Secret, Volume } from "../../../common/api/core_v1.ts";
+import { StatusError } from "../../../common/errors/mod.ts";
+import { FakeClock } from "../../../common/module/fake_clock.ts";
+import { silentLogger } from "../../../common/module/mod.ts";
+import { PodEnvironmentError, type PodVolumes } from "../pod_environment.ts";
+import { type Mounter, podVolumes, systemMounter } from "./mod.ts";
+import { memorySize } from "./volumes.ts";
+
+const UID = "2f6b6e5c-0000-4000-8000-000000000001";
+
+/** Whether this process may mount, found by trying. */
+async function mayMount(): Promise<boolean> {
+  if (Deno.uid() !== 0) return false;
+  const dir = await Deno.makeTempDir();
+  try {
+    await systemMounter.mountTmpfs(dir, { sizeBytes: 4096, mode: 0o700 });
+    await systemMounter.unmount(dir);
+    return true;
+  } catch (error) {
+    // Without the right to mount, the tests that need it cannot run.
+    if (error instanceof Error && /failed: /.test(error.message)) return false;
+    throw error;
+  } finally {
+    await Deno.remove(dir);
+  }
+}
+
+const mountable = await mayMount();
+const root = Deno.uid() === 0;
+
+interface World {
+  dir: string;
+  clock: FakeClock;
+  volumes: PodVolumes;
+  configMaps: Map<string, ConfigMap>;
+  secrets: Map<string, Secret>;
+  tokens: { asked: number; error?: StatusError };
+}
+
+async function withVolumes(body: (world: World) => Promise<void>, mounter?: Mounter): Promise<void> {
+  const dir = await Deno.makeTempDir();
+  const clock = new FakeClock();
+  const configMaps = new Map<string, ConfigMap>();
+  const secrets = new Map<string, Secret>();
+  const tokens: World["tokens"] = { asked: 0 };
+  const get = <T>(map: Map<string, T>, name: string) => {
+    const found = map.get(name);
+    return found === undefined ? Promise.reject(new StatusError("NotFound", "no")) : Promise.resolve(found);
+  };
+  const volumes = podVolumes({
+    api: {
+      getConfigMap: (_, name) => get(configMaps, name),
+      getSecret: (_, name) => get(secrets, name),
+      createToken: (namespace, account, request) => {
+        tokens.asked++;
+        if (tokens.error !== undefined) return Promise.reject(tokens.error);
+        const { spec } = request;
+        const token =
+          `${namespace}/${account}/${spec.audiences.join()}/${spec.boundObjectRef?.name}/${tokens.asked}`;
+        const expirationTimestamp = new Date(clock.now() + spec.expirationSeconds! * 1000).toISOString();
+        return Promise.resolve({ ...request, status: { token, expirationTimestamp } });
+      },
+    },
+    downward: {
+      field: (pod, path) => `${path} of ${pod.metadata?.name}`,
+      resource: (_, { resource }) => resource,
+    },
+    ...(mounter === undefined ? {} : { mounter }),
+    clock,
+    log: silentLogger,
+  }, { rootDirectory: dir });
+  try {
+    await body({ dir, clock, volumes, configMaps, secrets, tokens });
+  } finally {
+    await volumes.tearDown(UID);
+    await volumes.tearDown(UID);
+    assert.deepEqual(await volumes.listPodUids(), []);
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+function podWith(volumes: Volume[], spec: Partial<Pod["spec"]> = {}): Pod {
+  return {
+    metadata: { name: "web", namespace: "default", uid: UID },
+    spec: { containers: [{ name: "main" }], volumes, ...spec },
+  };
+}
+
+const read = (path: string) => Deno.readTextFile(path);
+const bitsOf = async (path: string) => (await Deno.stat(path)).mode! & 0o7777;
+
+const fails = (kind: PodEnvironmentError["kind"], message: string | RegExp) => (error: unknown) => {
+  assert.ok(error instanceof PodEnvironmentError, String(error));
+  if (typeof message === "string") assert.equal(error.message, message);
+  else assert.match(error.message, message);
+  assert.equal(error.kind, kind);
+  return true;
+};
+
+Deno.test("setUp() lays a ConfigMap out as the kubelet does, and refresh() switches at once", () =>
+  withVolumes(async ({ volumes, configMaps, dir }) => {
+    configMaps.set("cm", {
+      data: { "index.html": "one", gone: "x" },
+      binaryData: { "b.bin": btoa("\x00\xff") },
+    });
+    const pod = podWith([{ name: "www", configMap: { name: "cm" } }]);
+    const www = (await volumes.setUp(pod)).get("www")!;
+    assert.equal(www, `${dir}/pods/${UID}/volumes/kubernetes.io~configmap/www`);
+    assert.equal(await read(`${www}/index.html`), "one");
+    assert.deepEqual(await Deno.readFile(`${www}/b.bin`), new Uint8Array([0, 255]));
+    assert.equal(await Deno.readLink(`${www}/index.html`), "..data/index.html");
+    const first = await Deno.readLink(`${www}/..data`);
+    assert.match(first, /^\.\.2026_01_01_00_00_00\.[0-9a-f]{8}$/);
+
+    assert.equal(await volumes.refresh(pod), undefined);
+    assert.equal(await Deno.readLink(`${www}/..data`), first, "unchanged content writes nothing");
+
+    configMaps.set("cm", { data: { "index.html": "two" } });
+    await volumes.refresh(pod);
+    assert.equal(await read(`${www}/index.html`), "two");
+    const second = await Deno.readLink(`${www}/..data`);
+    assert.notEqual(second, first);
+    assert.deepEqual(
+      (await Array.fromAsync(Deno.readDir(www), (e) => e.name)).sort(),
+      [
+        second,
+        "..data",
+        "index.html",
+      ].sort(),
+    );
+  }));
+
+Deno.test("refresh() keeps what a volume had when its source is gone or unreadable", () =>
+  withVolumes(async ({ volumes, configMaps }) => {
+    configMaps.set("cm", { data: { a: "kept" } });
+    const pod = podWith([{ name: "www", configMap: { name: "cm" } }]);
+    const www = (await volumes.setUp(pod)).get("www")!;
+    configMaps.delete("cm");
+    await assert.rejects(
+      volumes.refresh(pod),
+      fails("missing", 'MountVolume.SetUp failed for volume "www" : configmap "cm" not found'),
+    );
+    configMaps.set("cm", { binaryData: { a: "%%%" } });
+    await assert.rejects(volumes.refresh(pod), fails("invalid", /key a is not base64/));
+    assert.equal(await read(`${www}/a`), "kept");
+  }));
+
+Deno.test("setUp() mends what an interrupted write left", () =>
+  withVolumes(async ({ volumes, configMaps }) => {
+    configMaps.set("cm", { data: { a: "1", b: "2" } });
+    const pod = podWith([{ name: "www", configMap: { name: "cm" } }]);
+    const www = (await volumes.setUp(pod)).get("www")!;
+    await Deno.remove(`${www}/b`);
+    await Deno.symlink("..elsewhere", `${www}/..data_tmp`);
+    await Deno.mkdir(`${www}/..2020_01_01_00_00_00.deadbeef`);
+    await Deno.writeTextFile(`${www}/${await Deno.readLink(`${www}/..data`)}/a`, "spoiled");
+    await volumes.setUp(pod);
+    assert.deepEqual([await read(`${www}/a`), await read(`${www}/b`)], ["1", "2"]);
+    assert.equal((await Array.fromAsync(Deno.readDir(www))).length, 4);
+  }));
+
+Deno.test("items, modes and optional are as the spec says", () =>
+  withVolumes(async ({ volumes, configMaps, secrets }) => {
+    configMaps.set("cm", { data: { a: "A", b: "B" } });
+    secrets.set("sec", { data: { pass: btoa("s3cret") } });
+    const table = await volumes.setUp(podWith([
+      {
+        name: "cm",
+        configMap: {
+          name: "cm",
+          defaultMode: 0o600,
+          items: [{ key: "a", path: "x/y/a.txt" }, { key: "b", path: "x/b", mode: 0o755 }],
+        },
+      },
+      { name: "sec", secret: { secretName: "sec", defaultMode: 0o400 } },
+      { name: "no", secret: { secretName: "no", optional: true } },
+      { name: "nokey", configMap: { name: "cm", optional: true, items: [{ key: "no", path: "no" }] } },
+    ]));
+    const cm = table.get("cm")!;
+    assert.equal(await read(`${cm}/x/y/a.txt`), "A");
+    assert.deepEqual([await bitsOf(`${cm}/x/y/a.txt`), await bitsOf(`${cm}/x/b`)], [0o600, 0o755]);
+    assert.equal(await read(`${table.get("sec")}/pass`), "s3cret");
+    assert.equal(await bitsOf(`${table.get("sec")}/pass`), 0o400);
+    for (const name of ["no", "nokey"]) {
+      const names = await Array.fromAsync(Deno.readDir(table.get(name)!), (e) => e.name);
+      assert.ok(names.every((n) => n.startsWith("..")), names.join());
+    }
+  }));
+
+Deno.test("setUp() names volume and object of what cannot be", async (t) => {
+  const rows: Array<[string, Volume, PodEnvironmentError["kind"], string | RegExp]> = [
+    ["secret", { name: "v", secret: { secretName: "no" } }, "missing", ': secret "no" not found'],
+    [
+      "key",
+      { name: "v", configMap: { name: "cm", items: [{ key: "no", path: "x" }] } },
+      "missing",
+      ": configmap references non-existent config key: no",
+    ],
+    [
+      "traversal",
+      { name: "v", configMap: { name: "cm", items: [{ key: "a", path: "../x" }] } },
+      "invalid",
+      /'\.\.'/,
+    ],
+    [
+      "absolute",
+      { name: "v", configMap: { name: "cm", items: [{ key: "a", path: "/x" }] } },
+      "invalid",
+      /relative/,
+    ],
+    [
+      "hidden",
+      { name: "v", configMap: { name: "cm", items: [{ key: "a", path: "..data" }] } },
+      "invalid",
+      /start with/,
+    ],
+    ["hostile key", { name: "v", configMap: { name: "bad" } }, "invalid", /must not contain '\.\.'/],
+    [
+      "file and directory",
+      { name: "v", configMap: { name: "cm", items: [{ key: "a", path: "x" }, { key: "a", path: "x/y" }] } },
+      "invalid",
+      /both a file and a directory/,
+    ],
+    ["mode", { name: "v", configMap: { name: "cm", defaultMode: 0o7777 } }, "invalid", /not between/],
+    [
+      "claim",
+      { name: "v", persistentVolumeClaim: { claimName: "c" } },
+      "invalid",
+      /persistentVolumeClaim is not supported/,
+    ],
+    [
+      "projected kind",
+      { name: "v", projected: { sources: [{ clusterTrustBundle: { path: "x" } }] } },
+      "invalid",
+      /clusterTrustBundle/,
+    ],
+    ["medium", { name: "v", emptyDir: { medium: "HugePages" } }, "invalid", /unknown storage medium/],
+    ["hostPath", { name: "v", hostPath: { path: "/etc/../x" } }, "invalid", /without '\.\.'/],
+    ["hostPath type", { name: "v", hostPath: { path: "/", type: "Sock" } }, "invalid", /invalid volume type/],
+  ];
+  await withVolumes(async ({ volumes, configMaps }) => {
+    configMaps.set("cm", { data: { a: "A" } });
+    configMaps.set("bad", { data: { "x/../../../../etc/passwd": "A" } });
+    for (const [name, volume, kind, message] of rows) {
+      await t.step(name, async () => {
+        const prefix = 'MountVolume.SetUp failed for volume "v" ';
+        const expected = typeof message === "string" ? prefix + message : message;
+        await assert.rejects(volumes.setUp(podWith([volume])), fails(kind, expected));
+      });
+    }
+    await t.step(
+      "volume name",
+      () =>
+        assert.rejects(
+          volumes.setUp(podWith([{ name: "../v", emptyDir: {} }])),
+          fails("invalid", /not fit for a path/),
+        ),
+    );
+    await t.step(
+      "pod uid",
+      () =>
+        assert.rejects(
+          volumes.setUp({ ...podWith([]), metadata: { uid: "../x" } }),
+          fails("invalid", /not fit for a path/),
+        ),
+    );
+    await t.step(
+      "tearDown() of a hostile uid",
+      () => assert.rejects(volumes.tearDown(".."), fails("invalid", /not fit for a path/)),
+    );
+  });
+});
+
+Deno.test("emptyDir is open to everyone, and keeps its content when set up again", () =>
+  withVolumes(async ({ volumes }) => {
+    const pod = podWith([{ name: "a", emptyDir: {} }, { name: "b" }, {
+      name: "m",
+      emptyDir: { medium: "Memory" },
+    }]);
+    const table = await volumes.setUp(pod);
+    for (const path of table.values()) assert.equal(await bitsOf(path), 0o777);
+    await Deno.writeTextFile(`${table.get("a")}/x`, "kept");
+    assert.deepEqual(await volumes.setUp(pod), table);
+    assert.equal(await read(`${table.get("a")}/x`), "kept");
+  }));
+
+Deno.test("hostPath volumes are checked and made by their type", async (t) => {
+  const dir = await Deno.makeTempDir();
+  const listener = Deno.listen({ transport: "unix", path: `${dir}/socket` });
+  try {
+    await Deno.writeTextFile(`${dir}/file`, "");
+    const rows: Array<[string, string, boolean]> = [
+      ["no", "", true],
+      ["new/dir", "DirectoryOrCreate", true],
+      ["file", "DirectoryOrCreate", false],
+      ["no", "Directory", false],
+      ["new", "Directory", true],
+      ["newfile", "FileOrCreate", true],
+      ["new", "FileOrCreate", false],
+      ["nodir/newfile", "FileOrCreate", false],
+      ["file", "File", true],
+      ["new", "File", false],
+      ["socket", "Socket", true],
+      ["file", "Socket", false],
+      ["file", "BlockDevice", false],
+      ["file", "CharDevice", false],
+    ];
+    await withVolumes(async ({ volumes }) => {
+      for (const [path, type, ok] of rows) {
+        await t.step(`${type || "any"} at ${path}`, async () => {
+          const setUp = volumes.setUp(podWith([{ name: "h", hostPath: { path: `${dir}/${path}`, type } }]));
+          if (ok) assert.equal((await setUp).get("h"), `${dir}/${path}`);
+          else await assert.rejects(setUp, fails("failed", /hostPath type check failed/));
+        });
+      }
+      await t.step(
+        "CharDevice at /dev/null",
+        async () => {
+          const pod = podWith([{ name: "h", hostPath: { path: "/dev/null", type: "CharDevice" } }]);
+          assert.equal((await volumes.setUp(pod)).get("h"), "/dev/null");
+        },
+      );
+    });
+    assert.equal(await bitsOf(`${dir}/newfile`), 0o644);
+    assert.ok((await Deno.stat(`${dir}/new/dir`)).isDirectory, "hostPath content outlives the pod");
+  } finally {
+    listener.close();
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("a projected volume joins its sources, and its token is renewed in time", () =>
+  withVolumes(async ({ volumes, configMaps, clock, tokens }) => {
+    configMaps.set("kube-root-ca.crt", { data: { "ca.crt": "CA" } });
+    const pod = podWith([{
+      name: "kube-api-access",
+      projected: {
+        sources: [
+          { serviceAccountToken: { path: "token", expirationSeconds: 3600 } },
+          { configMap: { name: "kube-root-ca.crt", items: [{ key: "ca.crt", path: "ca.crt" }] } },
+          {
+            downwardAPI: {
+              items: [
+                { path: "namespace", fieldRef: { fieldPath: "metadata.namespace" } },
+                { path: "res/cpu", resourceFieldRef: { containerName: "main", resource: "limits.cpu" } },
+              ],
+            },
+          },
+        ],
+      },
+    }], { serviceAccountName: "robot" });
+    const dir = (await volumes.setUp(pod)).get("kube-api-access")!;
+    assert.equal(await read(`${dir}/token`), "default/robot//web/1");
+    assert.equal(await read(`${dir}/ca.crt`), "CA");
+    assert.equal(await read(`${dir}/namespace`), "metadata.namespace of web");
+    assert.equal(await read(`${dir}/res/cpu`), "limits.cpu");
+    assert.equal(await volumes.refresh(pod), 2_880_000);
+    assert.equal(tokens.asked, 1);
+    await clock.advance(2_880_000);
+    await volumes.refresh(pod);
+    assert.equal(await read(`${dir}/token`), "default/robot//web/2");
+
+    await clock.advance(3_000_000);
+    tokens.error = new StatusError("ServiceUnavailable", "the cloud is away");
+    assert.equal(await volumes.refresh(pod), 60_000, "a valid token is used while there is no other");
+    await clock.advance(600_000);
+    await assert.rejects(volumes.refresh(pod), fails("failed", /failed to fetch token: the cloud is away/));
+    assert.equal(await read(`${dir}/token`), "default/robot//web/2");
+  }));
+
+Deno.test({
+  name: "fsGroup owns what the pod's containers share",
+  ignore: !root,
+  fn: () =>
+    withVolumes(async ({ volumes, configMaps }) => {
+      configMaps.set("cm", { data: { a: "A" } });
+      const pod = podWith([
+        { name: "cm", configMap: { name: "cm", defaultMode: 0o400, items: [{ key: "a", path: "d/a" }] } },
+        { name: "e", emptyDir: {} },
+        { name: "t", projected: { sources: [{ serviceAccountToken: { path: "token" } }] } },
+      ], { securityContext: { fsGroup: 4321 } });
+      const table = await volumes.setUp(pod);
+      const first = await Deno.readLink(`${table.get("cm")}/..data`);
+      await volumes.refresh(pod);
+      assert.equal(await Deno.readLink(`${table.get("cm")}/..data`), first);
+      assert.equal((await Deno.stat(`${table.get("cm")}/d/a`)).gid, 4321);
+      assert.equal(await bitsOf(`${table.get("cm")}/d/a`), 0o440);
+      assert.equal(await bitsOf(`${table.get("cm")}/d`), 0o2755);
+      assert.equal((await Deno.stat(table.get("e")!)).gid, 4321);
+      assert.equal(await bitsOf(table.get("e")!), 0o2777);
+      assert.equal(await bitsOf(`${table.get("t")}/token`), 0o640);
+    }),
+});
+
+Deno.test({
+  name: "secrets and memory volumes are kept off the disk, and tearDown() unmounts them",
+  ignore: !mountable,
+  fn: () =>
+    withVolumes(async ({ volumes, secrets, configMaps, dir }) => {
+      secrets.set("sec", { data: { pass: btoa("s3cret") } });
+      configMaps.set("cm", { data: { a: "A" } });
+      const pod = podWith([
+        { name: "sec", secret: { secretName: "sec" } },
+        { name: "cm", configMap: { name: "cm" } },
+        { name: "mem", emptyDir: { medium: "Memory", sizeLimit: "1Mi" } },
+      ], { securityContext: { fsGroup: 77 } });
+      const table = await volumes.setUp(pod);
+      await volumes.setUp(pod);
+      const mounts = (await systemMounter.list()).filter((m) => m.target.startsWith(dir));
+      assert.deepEqual(mounts.map((m) => [m.target, m.fileSystem]).sort(), [
+        [table.get("mem"), "tmpfs"],
+        [table.get("sec"), "tmpfs"],
+      ]);
+      assert.equal(await read(`${table.get("sec")}/pass`), "s3cret");
+      assert.equal(await bitsOf(table.get("mem")!), 0o2777);
+      assert.equal((await Deno.stat(table.get("mem")!)).gid, 77);
+      await assert.rejects(Deno.writeFile(`${table.get("mem")}/big`, new Uint8Array(2 << 20)));
+    }, systemMounter),
+});
+
+Deno.test("memorySize() takes the least bound", () => {
+  const limited = (...memory: string[]): Pod => ({
+    spec: {
+      containers: memory.map((m, i) => ({
+        name: `c${i}`,
+        resources: { limits: { memory: m } },
+      })),
+    },
+  });
+  assert.equal(memorySize(limited("0"), undefined), 0);
+  assert.equal(memorySize(limited("0"), "1Mi"), 1 << 20);
+  assert.equal(memorySize(limited("1Mi", "1Mi"), "5Mi"), 2 << 20);
+  assert.equal(memorySize(limited("1Mi", "0"), undefined), 0);
+  assert.throws(() => memorySize(limited("0"), "lots"), fails("invalid", /sizeLimit/));
+});
+
+const MOUNTS: Container = {
+  name: "main",
+  volumeMounts: [
+    { name: "cm", mountPath: "/www" },
+    { name: "e", mountPath: "data", mountPropagation: "HostToContainer" },
+    { name: "e", mountPath: "/ro", readOnly: true },
+  ],
+};
+
+Deno.test("containerMounts() gives volumes, read-only where their content is managed, and a termination file", () =>
+  withVolumes(async ({ volumes: all, configMaps, dir }) => {
+    configMaps.set("cm", { data: { a: "A" } });
+    const pod = podWith([{ name: "cm", configMap: { name: "cm" } }, { name: "e", emptyDir: {} }]);
+    const volumes = await all.setUp(pod);
+    const { mounts } = await all.containerMounts(pod, MOUNTS, { volumes, attempt: 3, env: [] });
+    const file = `${dir}/pods/${UID}/containers/main/3`;
+    assert.deepEqual(mounts, [
+      { hostPath: volumes.get("cm"), containerPath: "/www", readOnly: true, propagation: "private" },
+      { hostPath: volumes.get("e"), containerPath: "/data", readOnly: false, propagation: "hostToContainer" },
+      { hostPath: volumes.get("e"), containerPath: "/ro", readOnly: true, propagation: "private" },
+      { hostPath: file, containerPath: "/dev/termination-log", readOnly: false, propagation: "private" },
+    ]);
+    assert.equal(await bitsOf(file), 0o666);
+    assert.equal(await all.terminationMessage(UID, "main", 3), undefined);
+    await Deno.writeTextFile(file, "x".repeat(5000) + "the end");
+    const message = await all.terminationMessage(UID, "main", 3);
+    assert.ok(message?.endsWith("the end") && message.length === 4096);
+    await all.containerMounts(pod, MOUNTS, { volumes, attempt: 3, env: [] });
+    assert.equal(await all.terminationMessage(UID, "main", 3), undefined, "made anew");
+    assert.equal(await all.terminationMessage(UID, "main", 9), undefined);
+    const unknown = { ...MOUNTS, volumeMounts: [{ name: "no", mountPath: "/x" }] };
+    await assert.rejects(
+      all.containerMounts(pod, unknown, { volumes, attempt: 0, env: [] }),
+      fails("invalid", 'cannot find volume "no" to mount into container "main"'),
+    );
+  }));
+
+for (const mounter of [undefined, systemMounter]) {
+  Deno.test({
+    name: `subPath stays inside its volume (${mounter === undefined ? "resolved" : "bound"})`,
+    ignore: mounter !== undefined && !mountable,
+    fn: (t) =>
+      withVolumes(async ({ volumes: all, configMaps, dir }) => {
+        configMaps.set("cm", { data: { a: "A" } });
+        const pod = podWith([{ name: "e", emptyDir: {} }, { name: "cm", configMap: { name: "cm" } }]);
+        const volumes = await all.setUp(pod);
+        const e = volumes.get("e")!;
+        await Deno.mkdir(`${e}/real/deep`, { recursive: true });
+        await Deno.writeTextFile(`${e}/real/deep/file`, "inside");
+        await Deno.symlink("real/deep", `${e}/link`);
+        await Deno.symlink("/etc", `${e}/escape`);
+        await Deno.symlink("nowhere", `${e}/dangling`);
+        await Deno.symlink("../../../..", `${e}/up`);
+        const env = [{ name: "POD", value: "web" }, { name: "UP", value: ".." }];
+        const mountOf = async (mount: { subPath?: string; subPathExpr?: string }, name = "e") => {
+          const container: Container = { name: "main", volumeMounts: [{ name, mountPath: "/m", ...mount }] };
+          const { mounts } = await all.containerMounts(pod, container, { volumes, attempt: 0, env });
+          return mounts[0]!.hostPath;
+        };
+        await t.step("through a link inside", async () => {
+          assert.equal(await read(`${await mountOf({ subPath: "link" })}/file`), "inside");
+        });
+        await t.step("a file", async () =>
+          assert.equal(await read(await mountOf({ subPath: "link/file" })), "inside"));
+        await t.step("a file of a ConfigMap", async () => {
+          assert.equal(await read(await mountOf({ subPath: "a" }, "cm")), "A");
+        });
+        await t.step("made where it is missing, as open as its volume", async () => {
+          const path = await mountOf({ subPathExpr: "logs/$(POD)" });
+          await Deno.writeTextFile(`${path}/x`, "y");
+          assert.equal(await read(`${e}/logs/web/x`), "y");
+          assert.equal(await bitsOf(`${e}/logs/web`), 0o777);
+        });
+        for (
+          const subPath of [
+            "escape",
+            "escape/passwd",
+            "up",
+            "../x",
+            "real/../../x",
+            "/etc",
+            "dangling",
+            "dangling/x",
+          ]
+        ) {
+          await t.step(`refuses ${subPath}`, () =>
+            assert.rejects(
+              mountOf({ subPath }),
+              (error) =>
+                error instanceof PodEnvironmentError &&
+                /failed to prepare subPath for volumeMount "e"/.test(error.message),
+            ));
+        }
+        await t.step("refuses what variables make of it", async () => {
+          await assert.rejects(mountOf({ subPathExpr: "$(UP)/x" }), fails("invalid", /without '\.\.'/));
+          await assert.rejects(mountOf({ subPathExpr: "$(NO)" }), fails("invalid", /missing value for "NO"/));
+        });
+        assert.ok(!await exists(`${dir}/x`));
+      }, mounter),
+  });
+}
+
+Deno.test({
+  name: "tearDown() never follows links or walks into mounts",
+  ignore: !mountable,
+  fn: async () => {
+    const outside = await Deno.makeTempDir();
+    try {
+      await Deno.writeTextFile(`${outside}/precious`, "p");
+      await withVolumes(async ({ volumes: all }) => {
+        const pod = podWith([{ name: "e", emptyDir: {} }, { name: "h", hostPath: { path: outside } }]);
+        const volumes = await all.setUp(pod);
+        await Deno.symlink(outside, `${volumes.get("e")}/link`);
+        const container: Container = {
+          name: "main",
+          volumeMounts: [{ name: "h", mountPath: "/m", subPath: "sub" }],
+        };
+        const { mounts } = await all.containerMounts(pod, container, { volumes, attempt: 0, env: [] });
+        await Deno.writeTextFile(`${mounts[0]!.hostPath}/also`, "p");
+      }, systemMounter);
+      assert.equal(await read(`${outside}/precious`), "p");
+      assert.equal(await read(`${outside}/sub/also`), "p");
+    } finally {
+      await Deno.remove(outside, { recursive: true });
+    }
+  },
+});
+
+Deno.test("podVolumes() needs an absolute root", async () => {
+  await withVolumes(async () => {});
+  const nothing = () => Promise.reject(new Error("not asked"));
+  const api = { getConfigMap: nothing, getSecret: nothing, createToken: nothing };
+  const downward = { field: () => "", resource: () => "" };
+  const components = { api, downward, clock: new FakeClock(), log: silentLogger };
+  assert.throws(() => podVolumes(components, { rootDirectory: "x" }), TypeError);
+});
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.lstat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
