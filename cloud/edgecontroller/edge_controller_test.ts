@@ -128,6 +128,58 @@ Deno.test("edgeController() does not tell an edge what the edge itself wrote", a
   assert.deepEqual(rig.pushes(from), []);
 });
 
+Deno.test("edgeController() waits with what it hears of a pod while the edge's own write is under way", async () => {
+  await using rig = new Rig();
+  const from = await connected(rig);
+  const { promise: gate, resolve } = Promise.withResolvers<void>();
+  const patch = rig.kube.patch.bind(rig.kube);
+  // The watch tells of the change before the answer is back.
+  rig.kube.patch = async (...asked) => {
+    const answer = await patch(...asked);
+    await gate;
+    return answer as never;
+  };
+  const request = await rig.give(
+    "patch",
+    "node/edge-1/default/podpatch/web",
+    '{"status":{"phase":"Running"}}',
+  );
+  await rig.settle();
+  assert.equal(rig.kube.peek(PODS, "default/web")?.status?.phase, "Running");
+  assert.deepEqual(rig.pushes(from), []);
+  resolve();
+  await rig.until(({ header }) => header.parentMsgId === request.header.msgId);
+  await rig.settle();
+  assert.deepEqual(rig.pushes(from), []);
+});
+
+Deno.test("edgeController() names the incarnation in every patch of a pod, and reads no pod that it knows", async () => {
+  await using rig = new Rig();
+  await connected(rig);
+  await rig.ask("patch", "node/edge-1/default/podpatch/web", '{"status":{"phase":"Running"}}');
+  const calls = rig.kube.calls.filter(({ resource, name }) => resource === "pods" && name === "web");
+  assert.deepEqual(calls, [{
+    verb: "patch",
+    resource: "pods",
+    namespace: "default",
+    name: "web",
+    subresource: "status",
+    body: { metadata: { uid: "uid-web" }, status: { phase: "Running" } },
+  }]);
+});
+
+Deno.test("edgeController() sends a pod at once when what it refers to does not exist", async () => {
+  await using rig = new Rig();
+  rig.kube.seed(NODES, node("edge-1"));
+  rig.kube.seed(PODS, pod("web", "edge-1"));
+  await rig.module.ready;
+  await rig.connect("edge-1");
+  await rig.pushed("insert", "node/edge-1/default/pod/web");
+  const from = rig.sent.length;
+  await rig.kube.create(CONFIG_MAPS, CONFIG);
+  await rig.pushed("insert", "node/edge-1/default/configmap/config", from);
+});
+
 Deno.test("edgeController() tells an edge of a status that another wrote, and of a deletion", async () => {
   await using rig = new Rig();
   const from = await connected(rig);
