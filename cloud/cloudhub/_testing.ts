@@ -144,7 +144,13 @@ export async function credentialsOf(
   return { cert: printPem("CERTIFICATE", certificate), key: printEcKeyPem(key) };
 }
 
-function httpsCall(port: number, ca: string, path: string, options: RequestOptions): Promise<HttpAnswer> {
+/** One HTTPS request on a connection of its own. */
+export function httpsCall(
+  port: number,
+  ca: string,
+  path: string,
+  options: RequestOptions,
+): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
     const request = httpsRequest({
       host: "127.0.0.1",

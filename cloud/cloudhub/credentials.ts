@@ -97,7 +97,7 @@ async function loadCa(
   const made = await createAuthority(clock.now());
   try {
     await kube.create(SECRETS, pairSecret(options.namespace, CA_SECRET, made));
-    log.info("Made a new CA", { secret: CA_SECRET.name });
+    log.info("Made a new CA", { storedAs: CA_SECRET.name });
     return await loadAuthority(made);
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;

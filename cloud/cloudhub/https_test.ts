@@ -4,11 +4,12 @@ import { connect as connectTls } from "node:tls";
 import { FakeKubeClient } from "../../common/kubeclient/fake_client.ts";
 import { NODES, SECRETS } from "../../common/kubeclient/resources.ts";
 import type { Message } from "../../common/model/mod.ts";
-import { Mailbox } from "../../common/module/mod.ts";
+import { Mailbox, silentLogger, systemClock } from "../../common/module/mod.ts";
 import {
   createAuthority,
   createJoinToken,
   createNodeRequest,
+  issueServingCertificate,
   loadAuthority,
   parseCertificate,
   parseFirstPem,
@@ -16,7 +17,8 @@ import {
   printEcKeyPem,
   printPem,
 } from "../../common/pki/mod.ts";
-import { credentialsOf, join, startHub } from "./_testing.ts";
+import { listenTls } from "./listener.ts";
+import { credentialsOf, httpsCall, join, startHub } from "./_testing.ts";
 
 Deno.test("cloudHub() answers /ca.crt with the CA in DER and joins a node with a token", async () => {
   await using hub = await startHub();
@@ -282,6 +284,38 @@ Deno.test("a client that never finishes is dropped while others are served", asy
       await closed(socket);
     });
   }
+});
+
+Deno.test("listenTls() makes room for one more client by dropping one that says nothing", async () => {
+  const authority = await loadAuthority(await createAuthority(Date.now()));
+  const now = Date.now();
+  const serving = await issueServingCertificate(authority, { dnsNames: [], addresses: ["127.0.0.1"], now });
+  await using listener = await listenTls({
+    address: "127.0.0.1",
+    port: 0,
+    portKey: "port",
+    serving,
+    caCertificate: authority.certificate,
+    clientCertificates: "request",
+    maxConnections: 2,
+    handshakeTimeoutMs: 60_000,
+    requestTimeoutMs: 60_000,
+    onRequest: (_request, response) => response.end("served"),
+    clock: systemClock,
+    log: silentLogger,
+  });
+  const dropped = [1, 2].map(() => {
+    const socket = connect(listener.port, "127.0.0.1");
+    socket.resume();
+    return new Promise<void>((resolve) => {
+      socket.on("error", () => {});
+      socket.on("close", () => resolve());
+    });
+  });
+  const ca = printPem("CERTIFICATE", authority.certificate);
+  const answer = await httpsCall(listener.port, ca, "/", {});
+  assert.equal(answer.text, "served");
+  await Promise.race(dropped);
 });
 
 Deno.test("cloudHub() names port and configuration key when a port is taken", async () => {

@@ -89,6 +89,7 @@ export class Hub {
       clock,
       log,
       metrics,
+      signal: this.#c.signal,
       onMessage: (session, message) => this.#receive(session, message),
       onEnd: (session) => this.#end(session),
     });
@@ -98,7 +99,7 @@ export class Hub {
     log.info("Node connected", { node, replaced: older !== undefined });
     older?.end("a newer connection of this node took over");
     session.enqueue(() => this.#tell(node, "connected"));
-    this.#inBackground(this.#annotate(node));
+    this.#annotate(session);
     session.pump();
   }
 
@@ -214,6 +215,7 @@ export class Hub {
     const delivery = deliveryClassOf(message, resource);
     if (delivery.kind === "undeliverable") return this.#drop("undeliverable", message, delivery.reason);
     const session = this.#sessions.get(node);
+    if (session !== undefined && resource === `null/node/${node}`) this.#annotate(session);
     const item = toItem(message, resource, delivery);
     if (delivery.kind === "once") {
       if (session === undefined) return this.#drop("not_connected", message, "the node is not connected");
@@ -265,21 +267,32 @@ export class Hub {
     }
   }
 
-  /** Writes at the node which cloudcore serves it; a node that is not registered yet is tried again. */
-  async #annotate(node: string): Promise<void> {
+  /** Writes at the node which cloudcore serves it, unless that is done or under way. */
+  #annotate(session: NodeSession): void {
+    if (session.annotated) return;
+    session.annotated = true;
+    this.#inBackground(this.#writeAnnotation(session));
+  }
+
+  async #writeAnnotation(session: NodeSession): Promise<void> {
     const { kube, clock, log, signal } = this.#c;
-    const body = {
-      metadata: { annotations: { cloudcore: this.#options.localIp } },
-    };
+    const { node } = session;
+    const body = { metadata: { annotations: { cloudcore: this.#options.localIp } } };
     for (let attempt = 1; !signal.aborted; attempt++) {
       try {
         await kube.patch(NODES, { name: node }, { type: "merge", body }, { signal });
         return;
       } catch (error) {
         if (signal.aborted) return;
-        if (attempt < ANNOTATION_TRIES) await clock.sleep(ANNOTATION_WAIT_MS, { signal });
-        else if (isNotFound(error)) return log.debug("Node is not registered, not annotated", { node });
-        else return log.error("Cannot annotate the node with this cloudcore", error, { node });
+        if (attempt < ANNOTATION_TRIES) {
+          await clock.sleep(ANNOTATION_WAIT_MS, { signal });
+          continue;
+        }
+        session.annotated = false;
+        // A node that only now registers is annotated when its object comes by.
+        if (isNotFound(error)) log.debug("Node is not registered, not annotated", { node });
+        else log.error("Cannot annotate the node with this cloudcore", error, { node });
+        return;
       }
     }
   }

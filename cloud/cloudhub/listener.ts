@@ -18,7 +18,7 @@ export interface ListenerSpec {
   caCertificate: Der;
   /** "require" refuses clients without a certificate of the CA; "request" leaves that to the handlers. */
   clientCertificates: "require" | "request";
-  /** Sockets that may be open at a time. */
+  /** Sockets that may be open at a time. One more takes the place of the oldest that has not asked for anything yet. */
   maxConnections: number;
   /** Until TLS and the head of the first request are through, milliseconds. */
   handshakeTimeoutMs: number;
@@ -27,7 +27,7 @@ export interface ListenerSpec {
   onRequest: (request: IncomingMessage, response: ServerResponse) => void;
   onUpgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
   /** Counts clients dropped before a request was read. */
-  onDrop?: (reason: "handshake" | "timeout") => void;
+  onDrop?: (reason: "handshake" | "timeout" | "limit") => void;
   clock: Clock;
   log: Logger;
 }
@@ -42,6 +42,8 @@ export interface Listener extends AsyncDisposable {
 interface Guarded {
   socket: Socket;
   deadline: number;
+  /** Whether the head of a request was read. */
+  asked: boolean;
 }
 
 /** One accepted TCP connection: the runtime hands out different objects for it below and above TLS. */
@@ -58,7 +60,6 @@ export async function listenTls(spec: ListenerSpec): Promise<Listener> {
   const guarded = new Map<string, Guarded>();
 
   const server = makeServer(spec);
-  server.maxConnections = spec.maxConnections;
   server.headersTimeout = spec.handshakeTimeoutMs;
   server.requestTimeout = spec.requestTimeoutMs;
   server.keepAliveTimeout = 5_000;
@@ -66,8 +67,14 @@ export async function listenTls(spec: ListenerSpec): Promise<Listener> {
     // On a TCP port it is a Socket; the type allows for servers made otherwise.
     const socket = stream as Socket;
     const key = keyOfPeer(socket);
+    if (sockets.size >= spec.maxConnections) {
+      spec.onDrop?.("limit");
+      const oldest = guarded.values().find((entry) => !entry.asked)?.socket ?? socket;
+      oldest.destroy();
+      if (oldest === socket) return;
+    }
     sockets.set(key, socket);
-    guarded.set(key, { socket, deadline: clock.now() + spec.handshakeTimeoutMs });
+    guarded.set(key, { socket, deadline: clock.now() + spec.handshakeTimeoutMs, asked: false });
     // Errors of a socket end that socket; TLS and HTTP report them above.
     socket.on("error", (error: Error) => log.debug("Socket failed", { reason: error.message }));
     socket.on("close", () => {
@@ -82,12 +89,15 @@ export async function listenTls(spec: ListenerSpec): Promise<Listener> {
   });
   server.on("clientError", (error, socket) => {
     log.debug("Client failed", { reason: error.message });
-    if (socket.writable) socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
-    dropPeer(socket);
+    if (!socket.writable) return dropPeer(socket);
+    socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", () => dropPeer(socket));
   });
   server.on("request", (request: IncomingMessage, response: ServerResponse) => {
     const entry = guarded.get(keyOfPeer(request.socket));
-    if (entry !== undefined) entry.deadline = clock.now() + spec.requestTimeoutMs;
+    if (entry !== undefined && !entry.asked) {
+      entry.asked = true;
+      entry.deadline = clock.now() + spec.requestTimeoutMs;
+    }
     spec.onRequest(request, response);
   });
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {

@@ -16,4 +16,6 @@ export type { CloudHubComponents } from "./cloud_hub.ts";
 export type { CloudHubOptions, CredentialFiles, ListenOptions } from "./options.ts";
 export { MemoryDeliveryLog } from "./delivery_log.ts";
 export type { DeliveryLog, RunningDeliveryLog } from "./delivery_log.ts";
+export { objectSyncLog } from "./object_sync_log.ts";
+export type { ObjectSyncLogComponents } from "./object_sync_log.ts";
 export type { DeliveredObject } from "./delivery_class.ts";

@@ -14,6 +14,8 @@ export interface SessionComponents {
   metrics: HubMetrics;
   /** Handles a message of the node; a promise holds back the messages after it. */
   onMessage: (session: NodeSession, message: Message) => void;
+  /** Aborts when cloudhub stops. */
+  signal: AbortSignal;
   /** The socket is closed. */
   onEnd: (session: NodeSession) => void;
 }
@@ -32,6 +34,8 @@ export class NodeSession {
   readonly node: string;
   /** Whether a newer connection of the node took over. */
   replaced = false;
+  /** Whether the node carries the annotation of this cloudcore, or is about to. */
+  annotated = false;
   readonly #ws: WebSocket;
   readonly #c: SessionComponents;
   #lastKeepalive: number;
@@ -123,7 +127,8 @@ export class NodeSession {
       try {
         await work.run();
       } catch (error) {
-        this.#c.log.error("Cannot hand over a message of a node", error, { node: this.node });
+        if (this.#c.signal.aborted) return;
+        this.warn("Cannot hand over a message of a node", { reason: errorText(error) });
       }
       this.#workChars -= work.chars;
       if (this.#paused && this.#work.length < PAUSE_COUNT / 4) {

@@ -81,7 +81,7 @@ export function tokenKeeper(
       if (!isAlreadyExists(error) && !isConflict(error)) throw error;
       return clock.now() + refreshMs;
     }
-    log.info("Wrote a new join token", { secret: `${namespace}/${TOKEN_SECRET}` });
+    log.info("Wrote a new join token", { storedAs: `${namespace}/${TOKEN_SECRET}` });
     return expiresAt - refreshMs;
   }
 

@@ -1,0 +1,222 @@
+import type { KubeObject } from "../../common/api/meta_v1.ts";
+import { isAlreadyExists, isNotFound } from "../../common/errors/mod.ts";
+import type { KubeClient, ResourceType } from "../../common/kubeclient/types.ts";
+import { aborted, backoffMs, type Clock, defineModule, type Logger } from "../../common/module/mod.ts";
+import { compareResourceVersion, type DeliveredObject } from "./delivery_class.ts";
+import { MemoryDeliveryLog, type RunningDeliveryLog } from "./delivery_log.ts";
+
+/** The version of one object that one node confirmed. Upstream: kubeedge api apis/reliablesyncs/v1alpha1/type.go @ 16cd854 */
+export interface ObjectSync extends KubeObject {
+  spec?: { objectAPIVersion?: string; objectKind?: string; objectName?: string };
+  status?: { objectResourceVersion?: string };
+}
+
+const API = { group: "reliablesyncs.kubeedge.io", version: "v1alpha1" } as const;
+
+/** For namespaced objects, in their namespace. */
+export const OBJECT_SYNCS: ResourceType<ObjectSync> = {
+  ...API,
+  resource: "objectsyncs",
+  kind: "ObjectSync",
+  namespaced: true,
+};
+
+/** For cluster-scoped objects. */
+export const CLUSTER_OBJECT_SYNCS: ResourceType<ObjectSync> = {
+  ...API,
+  resource: "clusterobjectsyncs",
+  kind: "ClusterObjectSync",
+  namespaced: false,
+};
+
+/** What the log uses. */
+export interface ObjectSyncLogComponents {
+  kube: Pick<KubeClient, "list" | "create" | "patch" | "delete">;
+  clock: Clock;
+  log: Logger;
+}
+
+interface Entry {
+  /** Empty for cluster-scoped objects. */
+  namespace: string;
+  version: string;
+}
+
+/** What the API has to be brought to. */
+type Write = { node: string; object: DeliveredObject } & ({ version: string } | { gone: true });
+
+const RETRY = { baseMs: 1_000, maxMs: 60_000 };
+/** Requests at a time. */
+const PARALLEL = 8;
+/** The status of an object that was sent and never confirmed. */
+const NOTHING_CONFIRMED = "0";
+
+const nameOf = (node: string, uid: string) => `${node}.${uid}`;
+
+/**
+ * A delivery log in ObjectSync and ClusterObjectSync objects, read once at the start and written behind: of several changes of
+ * one object only the last is written. Where the API is not served it says so once and is a log in memory.
+ *
+ * What an edge confirmed stays confirmed over connections: an edge that lost its database is not noticed here.
+ * Upstream: kubeedge cloud/pkg/cloudhub/session/node_session.go, cloud/pkg/cloudhub/dispatcher @ 16cd854
+ */
+export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): RunningDeliveryLog {
+  const nodes = new Map<string, Map<string, Entry>>();
+  const writes = new Map<string, Write>();
+  const memory = new MemoryDeliveryLog();
+  let inMemory = false;
+  let wake: () => void = () => {};
+
+  const entry = (node: string, uid: string) => nodes.get(node)?.get(uid);
+
+  function keep(node: string, uid: string, kept: Entry): void {
+    let entries = nodes.get(node);
+    if (entries === undefined) nodes.set(node, entries = new Map());
+    entries.set(uid, kept);
+  }
+
+  function write(change: Write): void {
+    writes.set(nameOf(change.node, change.object.uid), change);
+    wake();
+  }
+
+  async function load(signal: AbortSignal): Promise<void> {
+    for (let attempt = 0;; attempt++) {
+      try {
+        for (const type of [OBJECT_SYNCS, CLUSTER_OBJECT_SYNCS]) {
+          for (const sync of (await kube.list(type, {}, { signal })).items) {
+            const name = sync.metadata?.name ?? "";
+            const dot = name.lastIndexOf(".");
+            const version = sync.status?.objectResourceVersion ?? "";
+            const [node, uid] = [name.slice(0, dot), name.slice(dot + 1)];
+            if (dot < 1 || uid === "" || version === "") continue;
+            // What was confirmed since the start is newer than the list.
+            if (entry(node, uid) === undefined) {
+              keep(node, uid, { namespace: sync.metadata?.namespace ?? "", version });
+            }
+          }
+        }
+        return;
+      } catch (error) {
+        if (signal.aborted) throw error;
+        if (isNotFound(error)) {
+          inMemory = true;
+          writes.clear();
+          log.warning(
+            "API reliablesyncs.kubeedge.io is not served: what nodes confirmed is kept in memory only",
+          );
+          return;
+        }
+        log.error("Cannot list ObjectSyncs, trying again", error);
+        await clock.sleep(backoffMs(attempt, RETRY, Math.random()), { signal });
+      }
+    }
+  }
+
+  async function perform(change: Write, signal: AbortSignal): Promise<void> {
+    const { node, object } = change;
+    const [type, scope] = object.namespace === ""
+      ? [CLUSTER_OBJECT_SYNCS, {}] as const
+      : [OBJECT_SYNCS, { namespace: object.namespace }] as const;
+    const ref = { ...scope, name: nameOf(node, object.uid) };
+    if ("gone" in change) {
+      try {
+        await kube.delete(type, ref, undefined, { signal });
+      } catch (error) {
+        if (!isNotFound(error)) throw error;
+      }
+      return;
+    }
+    const body = { status: { objectResourceVersion: change.version } };
+    const patch = () => kube.patch(type, ref, { type: "merge", body }, { subresource: "status", signal });
+    try {
+      await patch();
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      const { apiVersion: objectAPIVersion, kind: objectKind, name: objectName } = object;
+      const spec = { objectAPIVersion, objectKind, objectName };
+      const made: ObjectSync = {
+        apiVersion: `${API.group}/${API.version}`,
+        kind: type.kind,
+        metadata: ref,
+        spec,
+      };
+      try {
+        await kube.create(type, made, { signal });
+      } catch (error) {
+        if (!isAlreadyExists(error)) throw error;
+      }
+      await patch();
+    }
+  }
+
+  async function writeAll(signal: AbortSignal): Promise<void> {
+    let failures = 0;
+    signal.addEventListener("abort", () => wake(), { once: true });
+    while (!signal.aborted) {
+      const batch = [...writes].slice(0, PARALLEL);
+      if (batch.length === 0) {
+        await new Promise<void>((resolve) => wake = resolve);
+        continue;
+      }
+      for (const [key] of batch) writes.delete(key);
+      const results = await Promise.allSettled(batch.map(([, change]) => perform(change, signal)));
+      const failed = results.findIndex((result) => result.status === "rejected");
+      if (failed < 0) {
+        failures = 0;
+        continue;
+      }
+      if (signal.aborted) return;
+      results.forEach((result, i) => {
+        const [key, change] = batch[i]!;
+        if (result.status === "rejected" && !writes.has(key)) writes.set(key, change);
+      });
+      const { reason } = results[failed] as PromiseRejectedResult;
+      log.error("Cannot record what a node confirmed, trying again", reason, { waiting: writes.size });
+      await clock.sleep(backoffMs(failures++, RETRY, Math.random()), { signal });
+    }
+  }
+
+  const module = defineModule("objectsynclog", async ({ signal, ready }) => {
+    await load(signal);
+    ready();
+    if (inMemory) await aborted(signal);
+    else await writeAll(signal);
+  });
+
+  return {
+    ...module,
+    recorded: (node, uid) => inMemory ? memory.recorded(node, uid) : entry(node, uid)?.version,
+    begin(node, object) {
+      if (inMemory || object.uid === "" || object.kind === "") return;
+      if (entry(node, object.uid) !== undefined) return;
+      // Not kept as confirmed: only the object in the API says so, to whoever repairs deliveries.
+      write({ node, object, version: NOTHING_CONFIRMED });
+    },
+    confirm(node, object, version) {
+      if (inMemory) return memory.confirm(node, object, version);
+      if (object.uid === "" || object.kind === "") return;
+      const known = entry(node, object.uid);
+      if (known !== undefined && compareResourceVersion(version, known.version) <= 0) return;
+      keep(node, object.uid, { namespace: object.namespace, version });
+      write({ node, object, version });
+    },
+    forget(node, object) {
+      if (inMemory) return memory.forget(node, object);
+      if (object.uid === "") return;
+      nodes.get(node)?.delete(object.uid);
+      write({ node, object, gone: true });
+    },
+    forgetNode(node) {
+      if (inMemory) return memory.forgetNode(node);
+      for (const [uid, { namespace }] of nodes.get(node) ?? []) {
+        const object = { uid, namespace, name: "", apiVersion: "", kind: "", deleting: true };
+        write({ node, object, gone: true });
+      }
+      nodes.delete(node);
+    },
+    connected(node) {
+      if (inMemory) memory.connected(node);
+    },
+  };
+}

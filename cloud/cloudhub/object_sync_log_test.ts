@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { StatusError } from "../../common/errors/mod.ts";
+import { FakeKubeClient, type FakeKubeClientOptions } from "../../common/kubeclient/fake_client.ts";
+import { FakeClock } from "../../common/module/fake_clock.ts";
+import { createLogger } from "../../common/module/mod.ts";
+import type { DeliveredObject } from "./delivery_class.ts";
+import { CLUSTER_OBJECT_SYNCS, OBJECT_SYNCS, objectSyncLog } from "./object_sync_log.ts";
+import { until } from "./_testing.ts";
+
+const POD: DeliveredObject = {
+  uid: "u1",
+  namespace: "default",
+  name: "web",
+  apiVersion: "v1",
+  kind: "Pod",
+  deleting: false,
+};
+const NODE: DeliveredObject = { ...POD, uid: "u2", namespace: "", name: "edge-1", kind: "Node" };
+
+async function start(options: FakeKubeClientOptions = {}, kube = new FakeKubeClient(options)) {
+  const clock = new FakeClock();
+  const lines: string[] = [];
+  const log = objectSyncLog({ kube, clock, log: createLogger("x", { write: (line) => lines.push(line) }) });
+  const controller = new AbortController();
+  const ended = log.run(controller.signal).catch((error) => {
+    if (error !== controller.signal.reason) throw error;
+  });
+  await log.ready;
+  const version = () => kube.peek(OBJECT_SYNCS, "default/edge-1.u1")?.status?.objectResourceVersion;
+  const stop = async () => {
+    controller.abort(new Error("stop"));
+    await ended;
+  };
+  return { kube, clock, lines, log, version, [Symbol.asyncDispose]: stop };
+}
+
+Deno.test("objectSyncLog() writes what was sent and what was confirmed, and reads it again", async () => {
+  await using first = await start();
+  first.log.begin("edge-1", POD);
+  await until(() => first.version() === "0", "the beginning is recorded");
+  assert.equal(first.log.recorded("edge-1", "u1"), undefined);
+  assert.deepEqual(first.kube.peek(OBJECT_SYNCS, "default/edge-1.u1")?.spec, {
+    objectAPIVersion: "v1",
+    objectKind: "Pod",
+    objectName: "web",
+  });
+  first.log.confirm("edge-1", POD, "7");
+  first.log.confirm("edge-1", NODE, "8");
+  assert.equal(first.log.recorded("edge-1", "u1"), "7");
+  await until(() => first.version() === "7", "the version is recorded");
+  await until(() => first.kube.peek(CLUSTER_OBJECT_SYNCS, "edge-1.u2") !== undefined, "the node too");
+
+  await using second = await start({}, first.kube);
+  assert.equal(second.log.recorded("edge-1", "u1"), "7");
+  second.log.connected("edge-1");
+  assert.equal(second.log.recorded("edge-1", "u2"), "8");
+  second.log.forget("edge-1", POD);
+  await until(() => second.version() === undefined, "the record is gone");
+  second.log.forgetNode("edge-1");
+  await until(() => second.kube.peekAll(CLUSTER_OBJECT_SYNCS).length === 0, "the node's records are gone");
+});
+
+Deno.test("objectSyncLog() never goes back to an older version", async () => {
+  await using parts = await start();
+  parts.log.confirm("edge-1", POD, "10");
+  parts.log.confirm("edge-1", POD, "9");
+  assert.equal(parts.log.recorded("edge-1", "u1"), "10");
+  await until(() => parts.version() === "10", "the newer one is recorded");
+});
+
+Deno.test("objectSyncLog() is a log in memory, with one warning, where the API is not served", async () => {
+  await using parts = await start({
+    intercept: () => {
+      throw new StatusError("NotFound", "the server could not find the requested resource");
+    },
+  });
+  parts.log.begin("edge-1", POD);
+  parts.log.confirm("edge-1", POD, "7");
+  assert.equal(parts.log.recorded("edge-1", "u1"), "7");
+  parts.log.connected("edge-1");
+  assert.equal(parts.log.recorded("edge-1", "u1"), undefined);
+  assert.equal(parts.lines.length, 1);
+  assert.match(parts.lines[0]!, /kept in memory only/);
+});
+
+Deno.test("objectSyncLog() writes the newest version once the API works again", async () => {
+  let broken = false;
+  await using parts = await start({
+    intercept: () => {
+      if (broken) throw new Error("no answer");
+    },
+  });
+  broken = true;
+  parts.log.confirm("edge-1", POD, "7");
+  await until(() => parts.clock.sleeping > 0, "it waits");
+  parts.log.confirm("edge-1", POD, "8");
+  broken = false;
+  await parts.clock.advance(60_000);
+  await until(() => parts.version() === "8", "the newest is recorded");
+});
