@@ -1,0 +1,305 @@
+import assert from "node:assert/strict";
+import type { Message } from "../../common/model/mod.ts";
+import { newMessage } from "../../common/model/mod.ts";
+import { configMap, fromCloud, fromEdged, type Harness, pod, replyTo, startMetaManager } from "./_harness.ts";
+
+type Connected = { databasePath: string; edge: Harness };
+
+async function inTempDir(act: (databasePath: string) => Promise<void>): Promise<void> {
+  const directory = await Deno.makeTempDir();
+  try {
+    await act(`${directory}/edgecore.db`);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+const whenConnected = (act: (parts: Connected) => Promise<void>) => () =>
+  inTempDir(async (databasePath) => {
+    await using edge = await startMetaManager({ databasePath });
+    await connect(edge, true);
+    await act({ databasePath, edge });
+  });
+
+async function connect(edge: Harness, connected: boolean): Promise<void> {
+  await edge.setConnected(connected);
+  assert.equal((await edge.edged()).route.resource, "node/connection", "edged is told of the link");
+}
+
+/** The answer to a request that needs no cloud. */
+async function ask(
+  edge: Harness,
+  operation: string,
+  resource: string,
+  content: unknown = null,
+): Promise<Message> {
+  const request = fromEdged(operation, resource, content);
+  await edge.give(request);
+  const answer = await edge.edged();
+  assert.equal(answer.header.parentMsgId, request.header.msgId);
+  assert.equal(answer.route.resource, resource);
+  return answer;
+}
+
+/** Asks, lets the cloud reply, takes its acknowledgement; the answer edged gets. */
+async function askCloud(edge: Harness, request: Message, content: unknown): Promise<Message> {
+  await edge.give(request);
+  const sent = await edge.cloud();
+  assert.deepEqual(sent.route, request.route);
+  assert.notEqual(sent.header.msgId, request.header.msgId, "it goes out under a new id");
+  const reply = replyTo(sent, content);
+  await edge.give(reply);
+  const ack = await edge.cloud();
+  assert.deepEqual([ack.header.parentMsgId, ack.content], [reply.header.msgId, "OK"]);
+  const answer = await edge.edged();
+  assert.equal(answer.header.parentMsgId, request.header.msgId);
+  return answer;
+}
+
+Deno.test(
+  "a query is answered by the cloud while there is a link, and from the store afterwards",
+  whenConnected(async ({ edge }) => {
+    const object = configMap("web", "5", { a: "b" });
+    const query = () => fromEdged("query", "default/configmap/web");
+    assert.deepEqual((await askCloud(edge, query(), object)).content, object);
+    await connect(edge, false);
+    const answer = await ask(edge, "query", "default/configmap/web");
+    assert.deepEqual([answer.route.source, answer.route.operation], ["metamanager", "response"]);
+    assert.deepEqual(answer.content, object);
+    const missing = await ask(edge, "query", "default/configmap/other");
+    assert.equal(missing.route.operation, "error");
+    assert.match(
+      String(missing.content),
+      /failed to process remote: not connected.*default\/configmap\/other/,
+    );
+  }),
+);
+
+Deno.test(
+  "a query is not sent again shortly after the cloud spoke of the object, and is after a while",
+  whenConnected(async ({ edge }) => {
+    await edge.give(fromCloud("update", "default/secret/s", configMap("s", "1", { a: "1" })));
+    await edge.cloud();
+    await edge.edged();
+    assert.deepEqual((await ask(edge, "query", "default/secret/s")).content, configMap("s", "1", { a: "1" }));
+    await edge.clock.advance(61_000);
+    const newer = configMap("s", "2", { a: "2" });
+    assert.deepEqual((await askCloud(edge, fromEdged("query", "default/secret/s"), newer)).content, newer);
+  }),
+);
+
+Deno.test("an error is never stored as an object", async (t) => {
+  const notFound = { ErrStatus: { status: "Failure", reason: "NotFound", message: "no", code: 404 } };
+  await t.step(
+    "ErrStatus",
+    whenConnected(async ({ edge }) => {
+      const answer = await askCloud(edge, fromEdged("query", "default/secret/s"), notFound);
+      assert.deepEqual(answer.content, notFound);
+      await connect(edge, false);
+      assert.equal((await ask(edge, "query", "default/secret/s")).route.operation, "error");
+    }),
+  );
+  await t.step(
+    "operation error",
+    whenConnected(async ({ edge }) => {
+      await edge.give(fromEdged("query", "default/secret/s"));
+      await edge.give(replyTo(await edge.cloud(), "it broke", { operation: "error" }));
+      await edge.cloud();
+      const answer = await edge.edged();
+      assert.deepEqual([answer.route.operation, answer.content], ["error", "it broke"]);
+      await connect(edge, false);
+      assert.equal((await ask(edge, "query", "default/secret/s")).route.operation, "error");
+    }),
+  );
+  await t.step(
+    "another object than the asked one",
+    whenConnected(async ({ edge }) => {
+      await askCloud(edge, fromEdged("query", "default/secret/s"), configMap("other", "1", {}));
+      await connect(edge, false);
+      assert.equal((await ask(edge, "query", "default/secret/s")).route.operation, "error");
+      assert.equal((await ask(edge, "query", "default/secret/other")).route.operation, "error");
+    }),
+  );
+});
+
+Deno.test(
+  "an object that the cloud says is gone is forgotten",
+  whenConnected(async ({ edge }) => {
+    await askCloud(edge, fromEdged("query", "default/configmap/web"), configMap("web", "5", {}));
+    await edge.clock.advance(61_000);
+    const gone = { ErrStatus: { status: "Failure", reason: "NotFound", code: 404 } };
+    await askCloud(edge, fromEdged("query", "default/configmap/web"), gone);
+    await connect(edge, false);
+    assert.equal((await ask(edge, "query", "default/configmap/web")).route.operation, "error");
+  }),
+);
+
+Deno.test(
+  "a query that gets no reply in time is answered from the store, and a late reply is kept and confirmed",
+  whenConnected(async ({ edge }) => {
+    await askCloud(edge, fromEdged("query", "default/configmap/web"), configMap("web", "5", {}));
+    await edge.clock.advance(61_000);
+    await edge.give(fromEdged("query", "default/configmap/web"));
+    await edge.give(fromEdged("query", "default/configmap/new"));
+    const sent = [await edge.cloud(), await edge.cloud()];
+    await edge.clock.advance(60_000);
+    assert.deepEqual((await edge.edged()).content, configMap("web", "5", {}));
+    const failure = await edge.edged();
+    assert.equal(failure.route.operation, "error");
+    assert.match(String(failure.content), /timeout to get response.*60 s/);
+
+    const late = replyTo(sent[1]!, configMap("new", "9", {}));
+    await edge.give(late);
+    assert.equal((await edge.cloud()).header.parentMsgId, late.header.msgId);
+    await connect(edge, false);
+    assert.deepEqual((await ask(edge, "query", "default/configmap/new")).content, configMap("new", "9", {}));
+  }),
+);
+
+Deno.test(
+  "losing the link ends what waits for a reply",
+  whenConnected(async ({ edge }) => {
+    await edge.give(fromEdged("update", "kube-node-lease/lease/edge-1", { metadata: { name: "edge-1" } }));
+    await edge.cloud();
+    await edge.setConnected(false);
+    const answers = [await edge.edged(), await edge.edged()].map((m) => [m.route.operation, m.content]);
+    assert.deepEqual(answers.sort(), [
+      ["connect", "cloud_disconnected"],
+      ["error", "connection lost between EdgeCore and CloudCore"],
+    ]);
+  }),
+);
+
+Deno.test(
+  "a request that edgehub could not send is answered like one without a link",
+  whenConnected(async ({ edge }) => {
+    await edge.give(fromEdged("query", "kube-node-lease/lease/edge-1"));
+    const sent = await edge.cloud();
+    await edge.give(replyTo(sent, "not connected", { source: "websocket", operation: "error" }));
+    const answer = await edge.edged();
+    assert.deepEqual([answer.route.operation, answer.content], [
+      "error",
+      "failed to process remote: not connected",
+    ]);
+    assert.equal((await edge.idle()).cloud, 0, "edgehub's refusal is not acknowledged to the cloud");
+  }),
+);
+
+Deno.test("leases and registration need the link", async () => {
+  await inTempDir(async (databasePath) => {
+    await using edge = await startMetaManager({ databasePath });
+    for (
+      const [operation, resource] of [
+        ["query", "kube-node-lease/lease/edge-1"],
+        ["insert", "kube-node-lease/lease/edge-1"],
+        ["update", "kube-node-lease/lease/edge-1"],
+        ["insert", "null/node/edge-1"],
+        ["insert", "default/pod/static"],
+      ] as const
+    ) {
+      const answer = await ask(edge, operation, resource, {});
+      assert.deepEqual([answer.route.operation, answer.content], [
+        "error",
+        "failed to process remote: not connected",
+      ]);
+    }
+    assert.equal((await edge.idle()).cloud, 0);
+  });
+});
+
+Deno.test(
+  "the node that registration returns is stored and answers later queries under any namespace",
+  whenConnected(async ({ edge }) => {
+    const node = { metadata: { name: "edge-1", uid: "n1", resourceVersion: "7" } };
+    await askCloud(edge, fromEdged("insert", "null/node/edge-1", node), { Object: node, Err: null });
+    const answer = await ask(edge, "query", "default/node/edge-1");
+    assert.deepEqual(answer.content, { kind: "Node", apiVersion: "v1", ...node });
+    const patched = { metadata: { name: "edge-1", uid: "n1", resourceVersion: "8" } };
+    await edge.give(fromEdged("patch", "null/nodepatch/edge-1", "{}"));
+    await edge.give(replyTo(await edge.cloud(), { Object: patched, Err: null }));
+    assert.deepEqual((await edge.edged()).content, { Object: patched, Err: null });
+    assert.deepEqual((await ask(edge, "query", "null/node/edge-1")).content, {
+      kind: "Node",
+      apiVersion: "v1",
+      ...patched,
+    });
+  }),
+);
+
+Deno.test(
+  "a node that is not stored is asked for while there is a link",
+  whenConnected(async ({ edge }) => {
+    const node = { kind: "Node", metadata: { name: "edge-1", uid: "n1", resourceVersion: "7" } };
+    assert.deepEqual((await askCloud(edge, fromEdged("query", "null/node/edge-1"), node)).content, node);
+    await connect(edge, false);
+    assert.deepEqual((await ask(edge, "query", "null/node/edge-1")).content, { apiVersion: "v1", ...node });
+  }),
+);
+
+Deno.test(
+  "a token is handed out for 80 % of its life, renewed after, and handed out still while the cloud is away",
+  whenConnected(async ({ edge }) => {
+    const spec = {
+      audiences: ["a"],
+      expirationSeconds: 1000,
+      boundObjectRef: { kind: "Pod", name: "web", uid: "u1" },
+    };
+    const make = (token: string) => ({
+      metadata: { name: "sa", namespace: "default" },
+      spec,
+      status: { token, expirationTimestamp: new Date(edge.clock.now() + 1_000_000).toISOString() },
+    });
+    const query = () => fromEdged("query", "default/serviceaccounttoken/sa", { spec });
+    const first = make("t1");
+    await askCloud(edge, query(), first);
+    await edge.clock.advance(700_000);
+    assert.deepEqual((await ask(edge, "query", "default/serviceaccounttoken/sa", { spec })).content, first);
+    await edge.clock.advance(110_000);
+    const second = make("t2");
+    assert.deepEqual((await askCloud(edge, query(), second)).content, second);
+    await connect(edge, false);
+    await edge.clock.advance(2_000_000);
+    assert.deepEqual((await ask(edge, "query", "default/serviceaccounttoken/sa", { spec })).content, second);
+    assert.doesNotMatch(edge.logged.join(""), /"t[12]"/);
+
+    await edge.give(fromCloud("delete", "default/pod/web", pod("web", "u1", "9")));
+    await edge.edged();
+    const gone = await ask(edge, "query", "default/serviceaccounttoken/sa", { spec });
+    assert.equal(gone.route.operation, "error", "tokens go with the pod they are bound to");
+  }),
+);
+
+Deno.test(
+  "events are passed on and never answered",
+  whenConnected(async ({ edge }) => {
+    const event = fromEdged("insert", "default/event/e", { reason: "Started" });
+    await edge.give(event);
+    assert.deepEqual(await edge.cloud(), event);
+    await connect(edge, false);
+    await edge.give(fromEdged("insert", "default/event/e", {}));
+    assert.deepEqual(await edge.idle(), { cloud: 0, edged: 0 });
+  }),
+);
+
+Deno.test("a request that is not supported is refused", async () => {
+  await inTempDir(async (databasePath) => {
+    await using edge = await startMetaManager({ databasePath });
+    for (
+      const [operation, resource] of [["insert", "a/gadget/b"], ["delete", "a/secret/b"], [
+        "query",
+        "nonsense",
+      ]]
+    ) {
+      const request = newMessage({
+        source: "edged",
+        group: "meta",
+        operation: operation!,
+        resource: resource!,
+      }, null);
+      await edge.give(request);
+      const answer = await edge.edged();
+      assert.equal(answer.route.operation, "error");
+      assert.equal(answer.header.parentMsgId, request.header.msgId);
+    }
+  });
+});
