@@ -38,6 +38,8 @@ export interface DockerComponents {
 }
 
 export interface DockerOptions {
+  /** Node that this program is: what another one made on the same engine is left alone. */
+  nodeName: string;
   /** The engine's client. @default "docker" */
   binary?: string;
   /** How long the engine may take for one call. @default 120000, the kubelet's runtimeRequestTimeout */
@@ -63,7 +65,7 @@ const MAX_REMEMBERED = 4096;
  * but the stream of events. Limits: `stdinOnce` is what the client makes of `stdin`; annotations longer than 128 KiB are
  * refused.
  */
-export function dockerRuntime(components: DockerComponents, options: DockerOptions = {}): ContainerRuntime {
+export function dockerRuntime(components: DockerComponents, options: DockerOptions): ContainerRuntime {
   return new DockerRuntime(components, options);
 }
 
@@ -78,12 +80,17 @@ class DockerRuntime implements ContainerRuntime {
   #oomScoreKnown = false;
 
   constructor({ processes, clock, log }: DockerComponents, options: DockerOptions) {
-    const { binary = "docker", requestTimeoutMs = 120_000, logMaxSizeBytes = 10 << 20, logMaxFiles = 5 } =
-      options;
+    const {
+      nodeName,
+      binary = "docker",
+      requestTimeoutMs = 120_000,
+      logMaxSizeBytes = 10 << 20,
+      logMaxFiles = 5,
+    } = options;
     this.#client = new DockerClient(processes, clock, binary, requestTimeoutMs);
     this.#images = new DockerImages(this.#client);
     this.#log = log;
-    this.#choices = { logMaxSizeBytes, logMaxFiles, mayLowerOomScore: true };
+    this.#choices = { nodeName, logMaxSizeBytes, logMaxFiles, mayLowerOomScore: true };
   }
 
   async version(options: CallOptions = {}): Promise<RuntimeVersion> {
@@ -262,7 +269,7 @@ class DockerRuntime implements ContainerRuntime {
   }
 
   events(signal: AbortSignal): AsyncIterable<RuntimeEvent> {
-    return dockerEvents(this.#client, signal);
+    return dockerEvents(this.#client, this.#choices.nodeName, signal);
   }
 
   /** Ids of the containers in a sandbox: those that run, or all. */
@@ -289,6 +296,7 @@ class DockerRuntime implements ContainerRuntime {
       "--no-trunc",
       "--format={{.ID}} {{.State}}",
       `--filter=label=${Label.type}=${type}`,
+      `--filter=label=${Label.nodeName}=${this.#choices.nodeName}`,
     ];
     args.push(`--filter=label=${Label.podUid}${podUid === undefined ? "" : `=${podUid}`}`);
     const printed = await this.#client.run("Cannot list containers", { ...options, args });

@@ -19,6 +19,8 @@ export interface SandboxFacts {
 
 /** Choices that hold for the whole engine. */
 export interface EngineChoices {
+  /** Node whose containers these are. */
+  nodeName: string;
   /** Bounds on the json-file log of a container. */
   logMaxSizeBytes: number;
   logMaxFiles: number;
@@ -53,7 +55,9 @@ export function planRunSandbox(
 ): ClientCall & { name: string } {
   const name = printSandboxName(config.pod, config.attempt);
   const args = ["run", "--detach", "--pull=never", `--name=${name}`];
-  for (const [key, value] of Object.entries(engineLabels(config))) args.push(label(key, value));
+  for (const [key, value] of Object.entries(engineLabels(config, choices.nodeName))) {
+    args.push(label(key, value));
+  }
   if (config.hostNetwork) args.push("--network=host");
   else {
     if (config.hostname !== "") args.push(`--hostname=${plain("hostname", config.hostname)}`);
@@ -95,7 +99,9 @@ export function planCreateContainer(
 ): ClientCall & { name: string } {
   const name = printContainerName(config.pod, config.name, config.attempt);
   const args = ["create", "--pull=never", `--name=${name}`];
-  for (const [key, value] of Object.entries(engineLabels(config, sandboxId))) args.push(label(key, value));
+  for (const [key, value] of Object.entries(engineLabels(config, choices.nodeName, sandboxId))) {
+    args.push(label(key, value));
+  }
   args.push(`--network=container:${sandboxId}`, `--ipc=container:${sandboxId}`);
   if (sandbox.hostPID) args.push("--pid=host");
   if (sandbox.hostNetwork) args.push("--uts=host");

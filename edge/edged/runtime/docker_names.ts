@@ -11,6 +11,8 @@ export const Label = {
   containerName: "io.kubernetes.container.name",
   type: "io.kubernetes.docker.type",
   sandboxId: "io.kubernetes.sandbox.id",
+  /** Ours: which edgecore made it, so that several, or a kubelet, can share one engine. */
+  nodeName: "io.kubeedge.node.name",
 } as const;
 
 /** Labels with this before their name hold annotations. */
@@ -19,8 +21,8 @@ export const ANNOTATION_PREFIX = "annotation.";
 /** Name of the pause container in container names. */
 const SANDBOX_NAME = "POD";
 
-/** Labels that only tell sandboxes from containers and are not shown. */
-const INTERNAL: ReadonlySet<string> = new Set([Label.type, Label.sandboxId]);
+/** Labels that are for this program alone and are not shown. */
+const INTERNAL: ReadonlySet<string> = new Set([Label.type, Label.sandboxId, Label.nodeName]);
 
 const NAME_PART = /^[A-Za-z0-9][A-Za-z0-9.-]{0,252}$/;
 
@@ -74,6 +76,7 @@ export function engineLabels(
     annotations: Record<string, string>;
     name?: string;
   },
+  nodeName: string,
   sandboxId?: string,
 ): Record<string, string> {
   const labels: Record<string, string> = {};
@@ -85,6 +88,7 @@ export function engineLabels(
     ...identityLabels(config.pod, sandboxId === undefined ? SANDBOX_NAME : config.name),
     [Label.type]: sandboxId === undefined ? "podsandbox" : "container",
     ...(sandboxId === undefined ? {} : { [Label.sandboxId]: sandboxId }),
+    [Label.nodeName]: nodeName,
   };
 }
 

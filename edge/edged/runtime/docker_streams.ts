@@ -8,7 +8,11 @@ import { RuntimeError, type RuntimeEvent } from "./types.ts";
 const MAX_EVENT_CHARS = 4 << 20;
 
 /** What happens to pods from now on, from one client that stays. */
-export async function* dockerEvents(client: DockerClient, signal: AbortSignal): AsyncGenerator<RuntimeEvent> {
+export async function* dockerEvents(
+  client: DockerClient,
+  nodeName: string,
+  signal: AbortSignal,
+): AsyncGenerator<RuntimeEvent> {
   const action = "Cannot watch the engine's events";
   // From this moment, not from when the client has connected: nothing falls in between.
   const since = (client.clock.now() / 1000).toFixed(3);
@@ -17,7 +21,7 @@ export async function* dockerEvents(client: DockerClient, signal: AbortSignal): 
     "--format={{json .}}",
     `--since=${since}`,
     "--filter=type=container",
-    `--filter=label=${Label.podUid}`,
+    `--filter=label=${Label.nodeName}=${nodeName}`,
     ...EVENT_ACTIONS.map((name) => `--filter=event=${name}`),
   ];
   const { chunks, code } = client.processes.stream({ binary: client.binary, args, signal });

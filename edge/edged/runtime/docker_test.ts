@@ -9,5 +9,9 @@ const components = { processes: systemProcesses(systemClock), clock: systemClock
 
 runtimeContract("dockerRuntime", async () => {
   await ensureImages();
-  return { runtime: dockerRuntime(components), pauseImage: PAUSE, image: DEMO_IMAGE };
+  return {
+    runtime: dockerRuntime(components, { nodeName: "contract" }),
+    pauseImage: PAUSE,
+    image: DEMO_IMAGE,
+  };
 }, !answers);
