@@ -1,3 +1,4 @@
+import { makeLink } from "./link.ts";
 import { checkPayload, type Payload } from "./payload.ts";
 
 /*
@@ -38,7 +39,7 @@ export async function writeAtomically(
   if (!same) {
     shown = await writeNew(dir, payload, options);
     await removeIfThere(`${dir}/${DATA_NEW}`);
-    await Deno.symlink(shown, `${dir}/${DATA_NEW}`);
+    await makeLink(shown, `${dir}/${DATA_NEW}`);
     await Deno.rename(`${dir}/${DATA_NEW}`, `${dir}/${DATA}`);
   }
   const names = new Set([...payload.keys()].map((path) => path.split("/")[0] ?? path));
@@ -129,7 +130,7 @@ async function linkNames(dir: string, names: ReadonlySet<string>): Promise<void>
     const target = `${DATA}/${name}`;
     if (await linkTarget(`${dir}/${name}`) === target) continue;
     await removeIfThere(`${dir}/${name}`);
-    await Deno.symlink(target, `${dir}/${name}`);
+    await makeLink(target, `${dir}/${name}`);
   }
 }
 
