@@ -181,12 +181,12 @@ Deno.test({
   ignore: !await hasKubectl(),
   fn: () =>
     withCluster(async ({ kubectl }) => {
-      await kubectl(["apply", "-f", "-"], "{ apiVersion: v1, kind: Namespace, metadata: { name: shop } }");
+      await kubectl(["apply", "-f", "-"], "apiVersion: v1\nkind: Namespace\nmetadata: { name: shop }");
       await kubectl(["wait", "--for=create", "serviceaccount/default", "-n", "shop", "--timeout=10s"]);
       await kubectl(["wait", "--for=create", "configmap/kube-root-ca.crt", "-n", "shop", "--timeout=10s"]);
       await kubectl(
         ["apply", "-f", "-"],
-        "{ apiVersion: v1, kind: ConfigMap, metadata: { name: c, namespace: shop }, data: { a: b } }",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: c, namespace: shop }\ndata: { a: b }",
       );
       await kubectl(["delete", "namespace", "shop", "--timeout=20s"]);
       assert.equal(await kubectl(["get", "namespace", "shop", "--ignore-not-found"]), "");

@@ -27,15 +27,15 @@ export function planReplicas(
 ): ReplicaPlan {
   if (replicaSet.metadata?.deletionTimestamp !== undefined) return { create: 0, delete: [] };
   const active = owned.filter(isPodActive);
-  const difference = active.length - (replicaSet.spec?.replicas ?? 1);
-  if (difference <= 0) return { create: Math.min(-difference, BURST_REPLICAS), delete: [] };
+  const missing = (replicaSet.spec?.replicas ?? 1) - active.length;
+  if (missing >= 0) return { create: Math.min(missing, BURST_REPLICAS), delete: [] };
   const perNode = new Map<string, number>();
   for (const pod of related.filter(isPodActive)) {
     const node = pod.spec?.nodeName ?? "";
     perNode.set(node, (perNode.get(node) ?? 0) + 1);
   }
   const ordered = active.toSorted((a, b) => compareForDeletion(a, b, (node) => perNode.get(node) ?? 0));
-  return { create: 0, delete: ordered.slice(0, Math.min(difference, BURST_REPLICAS)) };
+  return { create: 0, delete: ordered.slice(0, Math.min(-missing, BURST_REPLICAS)) };
 }
 
 /** The pod a replica set makes from its template. */

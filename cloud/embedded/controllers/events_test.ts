@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { StatusError } from "../../../common/errors/mod.ts";
+import { type FakeCall, FakeKubeClient } from "../../../common/kubeclient/fake_client.ts";
+import { EVENTS, NODES, PODS } from "../../../common/kubeclient/mod.ts";
+import { FakeClock } from "../../../common/module/fake_clock.ts";
+import { silentLogger } from "../../../common/module/mod.ts";
+import { eventRecorder } from "./events.ts";
+
+const NOTE = { component: "scheduler", type: "Warning", reason: "Failed", message: "no room" } as const;
+const pod = { metadata: { name: "p", namespace: "shop", uid: "u" } };
+
+async function withRecorder(
+  body: (
+    bench: { kube: FakeKubeClient; clock: FakeClock; recorder: ReturnType<typeof eventRecorder> },
+  ) => Promise<void>,
+  intercept?: (call: FakeCall) => void,
+): Promise<void> {
+  const clock = new FakeClock();
+  await using kube = new FakeKubeClient({ now: () => clock.now(), ...(intercept && { intercept }) });
+  const recorder = eventRecorder({ kube, clock, log: silentLogger });
+  const stop = new AbortController();
+  const running = recorder.run(stop.signal);
+  try {
+    await body({ kube, clock, recorder });
+  } finally {
+    stop.abort();
+    await running;
+  }
+}
+
+Deno.test("eventRecorder() counts repeats in the event that is there", () =>
+  withRecorder(async ({ kube, clock, recorder }) => {
+    recorder.record(PODS, pod, NOTE);
+    await clock.advance(5000);
+    recorder.record(PODS, pod, NOTE);
+    recorder.record(PODS, pod, { ...NOTE, message: "still no room" });
+    await clock.advance(0);
+    const events = kube.peekAll(EVENTS);
+    assert.deepEqual(events.map((e) => [e.message, e.count]), [["no room", 2], ["still no room", 1]]);
+    assert.equal(events[0]?.firstTimestamp, "2026-01-01T00:00:00Z");
+    assert.equal(events[0]?.lastTimestamp, "2026-01-01T00:00:05Z");
+    assert.deepEqual(events[0]?.involvedObject, {
+      apiVersion: "v1",
+      kind: "Pod",
+      name: "p",
+      namespace: "shop",
+      uid: "u",
+    });
+    assert.equal(events[0]?.metadata.namespace, "shop");
+  }));
+
+Deno.test("eventRecorder() begins anew when the event has expired, and keeps nodes' events in default", () =>
+  withRecorder(async ({ kube, clock, recorder }) => {
+    recorder.record(NODES, { metadata: { name: "n" } }, NOTE);
+    await clock.advance(0);
+    const [first] = kube.peekAll(EVENTS);
+    assert.equal(first?.metadata.namespace, "default");
+    await kube.delete(EVENTS, { name: first!.metadata.name!, namespace: "default" });
+    recorder.record(NODES, { metadata: { name: "n" } }, NOTE);
+    await clock.advance(0);
+    assert.deepEqual(kube.peekAll(EVENTS).map((e) => e.count), [1]);
+  }));
+
+Deno.test("eventRecorder() drops what cannot be written and goes on", async () => {
+  let failing = true;
+  await withRecorder(async ({ kube, clock, recorder }) => {
+    recorder.record(PODS, pod, NOTE);
+    await clock.advance(0);
+    failing = false;
+    recorder.record(PODS, pod, { ...NOTE, reason: "Later" });
+    await clock.advance(0);
+    assert.deepEqual(kube.peekAll(EVENTS).map((e) => e.reason), ["Later"]);
+  }, () => {
+    if (failing) throw new StatusError("Forbidden", "no events");
+  });
+});
