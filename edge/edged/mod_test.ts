@@ -10,24 +10,8 @@ import {
 import { Mailbox, silentLogger } from "../../common/module/mod.ts";
 import { FakeClock } from "../../common/module/fake_clock.ts";
 import { edged, edgedPermissions } from "./mod.ts";
-import type { NodeFacts } from "./node_facts.ts";
 import { MemoryRuntime } from "./runtime/memory_runtime.ts";
-import { MemoryVolumes, testPod } from "./testing.ts";
-
-export const FACTS: NodeFacts = {
-  cpus: 2,
-  memoryBytes: 24684084 * 1024,
-  memoryAvailableBytes: 2 ** 33,
-  disk: { totalBytes: 264212084 * 1024, availableBytes: 2 ** 37, inodes: 1000, freeInodes: 900 },
-  hugePages: { "1Gi": 0, "2Mi": 0 },
-  machineID: "m",
-  systemUUID: "s",
-  bootID: "b",
-  kernelVersion: "6.1",
-  osImage: "Debian",
-  architecture: "amd64",
-  addresses: ["192.0.2.2"],
-};
+import { FACTS, MemoryVolumes, testPod } from "./testing.ts";
 
 /** edged with metamanager played by the test. */
 function start(options: { pods?: unknown[]; connected?: boolean; port?: number } = {}) {

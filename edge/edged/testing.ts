@@ -8,6 +8,7 @@ import { Engine } from "./engine.ts";
 import { handlerRunner, type RunHandler } from "./handlers.ts";
 import type { KubeApi, PodEvent } from "./kube_api.ts";
 import { Limiter } from "./limiter.ts";
+import type { NodeFacts } from "./node_facts.ts";
 import { type CheckedPod, parsePod } from "./parse_pod.ts";
 import {
   type ContainerMounts,
@@ -303,3 +304,19 @@ export function podsOn(
     },
   };
 }
+
+/** A machine. */
+export const FACTS: NodeFacts = {
+  cpus: 2,
+  memoryBytes: 24684084 * 1024,
+  memoryAvailableBytes: 2 ** 33,
+  disk: { totalBytes: 264212084 * 1024, availableBytes: 2 ** 37, inodes: 1000, freeInodes: 900 },
+  hugePages: { "1Gi": 0, "2Mi": 0 },
+  machineID: "m",
+  systemUUID: "s",
+  bootID: "b",
+  kernelVersion: "6.1",
+  osImage: "Debian",
+  architecture: "amd64",
+  addresses: ["192.0.2.2"],
+};
