@@ -229,7 +229,9 @@ export class Hub {
     const { object, version } = delivery;
     const key = keyOf(item, resource);
     const recorded = object.uid === "" ? undefined : this.#c.deliveryLog.recorded(node, object.uid);
-    const facts = { operation, deleting: object.deleting, version, stored: pool.stored(key), recorded };
+    // Only a uid is never used twice: of what is known by its path the latest message counts.
+    const stored = object.uid === "" ? undefined : pool.stored(key);
+    const facts = { operation, deleting: object.deleting, version, stored, recorded };
     if (decideEnqueue(facts) === "discard") return this.#c.metrics.dropped.inc(1, { reason: "not_newer" });
     if (!pool.add(key, item)) return this.#overflow(node, message);
     if (recorded === undefined && operation !== Operation.delete) this.#c.deliveryLog.begin(node, object);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { CONFIG_MAPS, NODES } from "../../common/kubeclient/resources.ts";
 import { type Message, newMessage } from "../../common/model/mod.ts";
+import { FakeClock } from "../../common/module/fake_clock.ts";
 import { createAuthority, loadAuthority } from "../../common/pki/mod.ts";
 import {
   credentialsOf,
@@ -324,12 +325,56 @@ Deno.test("a full queue ends the session, and other nodes go on", async () => {
   assert.match(hub.metrics(), /dropped_total\{reason="overflow"\} [12]/);
 });
 
-Deno.test("a node without keepalives is disconnected", async () => {
-  await using hub = await startHub({ keepaliveIntervalMs: 500 });
+Deno.test("a node without keepalives is disconnected, one with them is not", async () => {
+  const clock = new FakeClock(Date.now());
+  await using hub = await startHub({}, { clock });
+  await using silent = await hub.connect("edge-1");
+  await using alive = await hub.connect("edge-2");
+  for (let seconds = 0; seconds < 60; seconds += 15) {
+    alive.send(KEEPALIVE());
+    await flushed(alive);
+    await clock.advance(15_000);
+  }
+  assert.deepEqual(await silent.closed, { code: 1008, reason: "no keepalive for 30 s" });
+  await flushed(alive);
+});
+
+Deno.test("what is not acknowledged is sent again with the same id, every 5 s", async () => {
+  const clock = new FakeClock(Date.now());
+  await using hub = await startHub({ keepaliveIntervalMs: 1e9 }, { clock });
+  await using edge = await hub.connect("edge-1", { acknowledge: false });
+  await hub.inbox.send(podMessage("edge-1", "web", "7"));
+  const first = await edge.received.receive(WAIT());
+  for (let i = 1; i <= 4; i++) {
+    await clock.advance(5_000);
+    assert.equal((await edge.received.receive(WAIT()))?.header.msgId, first?.header.msgId);
+    assert.match(hub.metrics(), new RegExp(`resends_total ${i}\\n`));
+  }
+  edge.send(
+    newMessage({ ...first!.route, operation: "response" }, "OK", { parentMsgId: first!.header.msgId }),
+  );
+  await flushed(edge);
+  await clock.advance(60_000);
+  await flushed(edge);
+  assert.match(hub.metrics(), /queue_messages 0/);
+});
+
+Deno.test("large messages arrive whole and in order, beyond what a socket takes at once", async () => {
+  await using hub = await startHub({ inflightWindow: 8 });
   await using edge = await hub.connect("edge-1");
-  const { code, reason } = await edge.closed;
-  assert.equal(code, 1008);
-  assert.match(reason, /^no keepalive for/);
+  const count = 24;
+  for (let i = 0; i < count; i++) {
+    const message = podMessage("edge-1", `web-${i}`, String(i + 1));
+    await hub.inbox.send({
+      ...message,
+      content: { ...message.content as object, data: "é".repeat(300_000) },
+    });
+  }
+  for (let i = 0; i < count; i++) {
+    const message = await edge.received.receive(WAIT());
+    assert.equal(message?.header.resourceVersion, String(i + 1));
+    assert.equal((message?.content as { data: string }).data.length, 300_000);
+  }
 });
 
 Deno.test("a node that floods is slowed down, and nothing of it is lost", async () => {
