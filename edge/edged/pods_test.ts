@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { FakeClock } from "../../common/module/fake_clock.ts";
 import { MemoryRuntime } from "./runtime/memory_runtime.ts";
+import { RuntimeError } from "./runtime/types.ts";
 import { MemoryKubeApi, MemoryVolumes, podsOn, testBench, testPod } from "./testing.ts";
 
 Deno.test("Pods runs a pod, reports it Running and removes it when it is deleted", async () => {
@@ -61,4 +62,425 @@ Deno.test("Pods adopts what runs after a restart and leaves it untouched", async
   assert.deepEqual(runtime.calls.filter((call) => /^(run|create|start|stop|remove)/.test(call)), []);
   assert.equal(second.pods.known[0]!.status!.phase, "Running");
   await second.stop();
+});
+
+const waitingOf = (status: ReturnType<ReturnType<typeof testBench>["status"]>) =>
+  status?.containerStatuses?.[0]?.state?.waiting;
+
+Deno.test("Pods starts a container that ended at once the first time, then in crash backoff", async () => {
+  await using bench = testBench({ program: () => ({ runsForMs: 100, exitCode: 1 }) });
+  await bench.pods.load();
+  bench.pods.onEvent({ type: "pod", pod: testPod() });
+  await bench.settle();
+  await bench.advance(100);
+  const attempts = async () => Math.max(...(await bench.runtime.listContainers()).map((c) => c.attempt));
+  assert.equal(await attempts(), 1);
+  await bench.advance(100);
+  assert.equal(waitingOf(bench.status())?.reason, "CrashLoopBackOff");
+  assert.equal(await attempts(), 1);
+  await bench.advance(9_000);
+  assert.equal(await attempts(), 1);
+  await bench.advance(1_000);
+  assert.equal(await attempts(), 2);
+  await bench.advance(15_000);
+  assert.equal(await attempts(), 2);
+  await bench.advance(6_000);
+  assert.equal(await attempts(), 3);
+  assert.equal(bench.status()!.containerStatuses![0]!.restartCount, 3);
+  // One ended container of each name is kept beside the newest.
+  assert.ok((await bench.runtime.listContainers()).length <= 2);
+});
+
+Deno.test("Pods names a ConfigMap that is missing and starts as soon as it comes", async () => {
+  await using bench = testBench();
+  bench.env.missing = 'configmap "settings" not found';
+  await bench.pods.load();
+  const spec = {
+    containers: [{ name: "web", image: "busybox:1", envFrom: [{ configMapRef: { name: "settings" } }] }],
+  };
+  bench.pods.onEvent({ type: "pod", pod: testPod({ spec }) });
+  await bench.settle();
+  assert.deepEqual(waitingOf(bench.status()), {
+    reason: "CreateContainerConfigError",
+    message: 'configmap "settings" not found',
+  });
+  bench.env.missing = undefined;
+  bench.pods.onEvent({ type: "configmap", namespace: "default", name: "settings" });
+  await bench.settle();
+  assert.equal(bench.status()?.phase, "Running");
+});
+
+Deno.test("Pods waits for volumes as ContainerCreating and says what is missing", async () => {
+  await using bench = testBench();
+  bench.volumes.missing = 'MountVolume.SetUp failed for volume "www" : configmap "site" not found';
+  await bench.pods.load();
+  const spec = { volumes: [{ name: "www", configMap: { name: "site" } }] };
+  bench.pods.onEvent({ type: "pod", pod: testPod({ spec }) });
+  await bench.settle();
+  assert.equal(waitingOf(bench.status())?.reason, "ContainerCreating");
+  assert.match(waitingOf(bench.status())!.message!, /FailedMount: .*configmap "site" not found/);
+  bench.volumes.missing = undefined;
+  bench.pods.onEvent({ type: "configmap", namespace: "default", name: "site" });
+  await bench.settle();
+  assert.equal(bench.status()?.phase, "Running");
+});
+
+Deno.test("Pods writes volumes again when their ConfigMap changes, and only then", async () => {
+  await using bench = testBench();
+  await bench.pods.load();
+  bench.pods.onEvent({
+    type: "pod",
+    pod: testPod({ spec: { volumes: [{ name: "www", configMap: { name: "site" } }] } }),
+  });
+  await bench.settle();
+  assert.deepEqual(bench.volumes.refreshed, []);
+  bench.pods.onEvent({ type: "configmap", namespace: "default", name: "other" });
+  await bench.settle();
+  assert.deepEqual(bench.volumes.refreshed, []);
+  bench.pods.onEvent({ type: "configmap", namespace: "default", name: "site" });
+  await bench.settle();
+  assert.deepEqual(bench.volumes.refreshed, ["u1"]);
+});
+
+Deno.test("Pods tells what is wrong with an image, and goes on when it is there", async (t) => {
+  const cases = [
+    { name: "not to be pulled", image: "busybox:9", policy: "IfNotPresent", reason: "ErrImagePull" },
+    { name: "never", image: "busybox:9", policy: "Never", reason: "ErrImageNeverPull" },
+    { name: "no name", image: "--privileged", policy: "IfNotPresent", reason: "InvalidImageName" },
+    { name: "path", image: "../../etc/passwd", policy: "IfNotPresent", reason: "InvalidImageName" },
+    { name: "absent", image: "", policy: "IfNotPresent", reason: "InvalidImageName" },
+  ];
+  for (const { name, image, policy, reason } of cases) {
+    await t.step(name, async () => {
+      await using bench = testBench();
+      await bench.pods.load();
+      const containers = [{ name: "web", image, imagePullPolicy: policy }];
+      bench.pods.onEvent({ type: "pod", pod: testPod({ spec: { containers } }) });
+      await bench.settle();
+      assert.equal(waitingOf(bench.status())?.reason, reason);
+      assert.equal(bench.pods.known[0]!.status!.phase, "Pending");
+      assert.ok(!bench.runtime.calls.some((call) => call.startsWith("createContainer")));
+    });
+  }
+  await t.step("backs off between pulls", async () => {
+    await using bench = testBench();
+    await bench.pods.load();
+    bench.pods.onEvent({
+      type: "pod",
+      pod: testPod({ spec: { containers: [{ name: "web", image: "busybox:9" }] } }),
+    });
+    await bench.settle();
+    await bench.advance(5_000);
+    assert.equal(waitingOf(bench.status())?.reason, "ImagePullBackOff");
+    bench.runtime.addImage({ reference: "busybox:9" });
+    await bench.advance(5_000);
+    assert.equal(bench.status()?.phase, "Running");
+  });
+});
+
+Deno.test("Pods takes a start that failed back and tries again later", async () => {
+  let broken = true;
+  await using bench = testBench({ program: () => broken ? { startError: "exec: not found" } : {} });
+  await bench.pods.load();
+  bench.pods.onEvent({ type: "pod", pod: testPod() });
+  await bench.settle();
+  assert.equal(waitingOf(bench.status())?.reason, "RunContainerError");
+  assert.match(waitingOf(bench.status())!.message!, /exec: not found/);
+  broken = false;
+  await bench.advance(10_000);
+  assert.equal(bench.status()?.phase, "Running");
+});
+
+Deno.test("Pods replaces a container whose image changed, without backoff", async () => {
+  await using bench = testBench();
+  await bench.pods.load();
+  bench.pods.onEvent({ type: "pod", pod: testPod() });
+  await bench.settle();
+  const spec = { containers: [{ name: "web", image: "busybox:2" }] };
+  bench.pods.onEvent({ type: "pod", pod: testPod({ metadata: { resourceVersion: "2" }, spec }) });
+  await bench.settle();
+  const running = (await bench.runtime.listContainers()).filter((c) => c.state === "running");
+  assert.deepEqual(running.map((c) => [c.image, c.attempt]), [["busybox:2", 1]]);
+});
+
+Deno.test("Pods does not go back to an older version of a pod", async () => {
+  await using bench = testBench();
+  await bench.pods.load();
+  const spec = { containers: [{ name: "web", image: "busybox:2" }] };
+  bench.pods.onEvent({ type: "pod", pod: testPod({ metadata: { resourceVersion: "10" }, spec }) });
+  bench.pods.onEvent({ type: "pod", pod: testPod({ metadata: { resourceVersion: "9" } }) });
+  await bench.settle();
+  assert.deepEqual((await bench.runtime.listContainers()).map((c) => c.image), ["busybox:2"]);
+});
+
+Deno.test("Pods lets a completed pod be and keeps its containers for their logs", async () => {
+  await using bench = testBench({ program: () => ({ runsForMs: 100, exitCode: 0 }) });
+  await bench.pods.load();
+  bench.pods.onEvent({ type: "pod", pod: testPod({ spec: { restartPolicy: "Never" } }) });
+  await bench.settle();
+  await bench.advance(100);
+  assert.equal(bench.status()?.phase, "Succeeded");
+  const [sandbox] = await bench.runtime.listPodSandboxes();
+  assert.equal(sandbox!.state, "notready");
+  assert.equal((await bench.runtime.listContainers()).length, 1);
+  await bench.advance(600_000);
+  assert.equal((await bench.runtime.listContainers()).length, 1);
+});
+
+Deno.test("Pods never runs again what the API says has ended", async () => {
+  await using bench = testBench();
+  bench.api.pods = [{
+    type: "pod",
+    pod: testPod({ spec: { restartPolicy: "Never" }, status: { phase: "Succeeded" } }),
+  }];
+  await bench.pods.load();
+  await bench.settle();
+  assert.deepEqual(await bench.runtime.listPodSandboxes(), []);
+  assert.deepEqual(bench.api.podPatches, []);
+});
+
+Deno.test("Pods ends a pod that was active for too long", async () => {
+  await using bench = testBench();
+  await bench.pods.load();
+  bench.pods.onEvent({ type: "pod", pod: testPod({ spec: { activeDeadlineSeconds: 30 } }) });
+  await bench.settle();
+  assert.equal(bench.status()?.phase, "Running");
+  await bench.advance(31_000);
+  assert.deepEqual([bench.status()?.phase, bench.status()?.reason], ["Failed", "DeadlineExceeded"]);
+  assert.ok((await bench.runtime.listContainers()).every((c) => c.state === "exited"));
+});
+
+Deno.test("Pods brings everything back after the machine was cut off", async () => {
+  await using bench = testBench();
+  await bench.pods.load();
+  bench.pods.onEvent({ type: "pod", pod: testPod() });
+  await bench.settle();
+  bench.runtime.reboot();
+  await bench.settle();
+  const ready = (await bench.runtime.listPodSandboxes()).filter((s) => s.state === "ready");
+  assert.deepEqual(ready.map((s) => s.attempt), [1]);
+  assert.equal(bench.status()?.phase, "Running");
+  assert.equal(bench.status()!.containerStatuses![0]!.restartCount, 1);
+});
+
+Deno.test("Pods gives a container its grace period, and the shorter one when two are given", async () => {
+  await using bench = testBench({ program: () => ({ onTerm: "ignore" }) });
+  await bench.pods.load();
+  const spec = { terminationGracePeriodSeconds: 60 };
+  bench.pods.onEvent({ type: "pod", pod: testPod({ spec }) });
+  await bench.settle();
+  const deletionTimestamp = "2026-01-01T00:01:00Z";
+  const metadata = { resourceVersion: "2", deletionTimestamp, deletionGracePeriodSeconds: 60 };
+  bench.pods.onEvent({ type: "pod", pod: testPod({ metadata, spec }) });
+  await bench.clock.advance(10_000);
+  assert.equal((await bench.runtime.listContainers())[0]!.state, "running");
+  bench.pods.onEvent({ type: "pod-removed", namespace: "default", name: "web", uid: "u1", graceSeconds: 0 });
+  await bench.clock.advance(2_000);
+  await bench.settle();
+  assert.deepEqual(await bench.runtime.listPodSandboxes(), []);
+  assert.equal(bench.pods.known.length, 0);
+  assert.deepEqual(bench.api.deletedPods, []);
+});
+
+Deno.test("Pods keeps what a deleted pod left until the API knows how it ended", async () => {
+  await using bench = testBench();
+  await bench.pods.load();
+  bench.pods.onEvent({ type: "pod", pod: testPod() });
+  await bench.settle();
+  bench.api.connected = false;
+  const metadata = {
+    resourceVersion: "2",
+    deletionTimestamp: "2026-01-01T00:00:02Z",
+    deletionGracePeriodSeconds: 2,
+  };
+  bench.pods.onEvent({ type: "pod", pod: testPod({ metadata }) });
+  await bench.settle();
+  await bench.advance(60_000);
+  assert.equal((await bench.runtime.listContainers()).length, 1);
+  bench.api.connected = true;
+  bench.statuses.retryNow();
+  await bench.settle();
+  assert.deepEqual(await bench.runtime.listContainers(), []);
+  assert.deepEqual(bench.api.deletedPods, ["u1"]);
+});
+
+Deno.test("Pods removes what belongs to nobody, but only once the store was read", async () => {
+  const clock = new FakeClock();
+  using runtime = new MemoryRuntime({ clock, images: [{ reference: "busybox:1" }, { reference: "pause" }] });
+  const first = podsOn(runtime, clock, new MemoryKubeApi(), new MemoryVolumes());
+  await first.pods.load();
+  first.pods.onEvent({ type: "pod", pod: testPod() });
+  await first.settle();
+  await first.stop();
+
+  const volumes = new MemoryVolumes();
+  volumes.present.add("u1").add("u9");
+  const second = podsOn(runtime, clock, new MemoryKubeApi(), volumes);
+  await second.settle();
+  assert.equal((await runtime.listContainers())[0]!.state, "running");
+  await second.pods.load();
+  await second.engine.relist();
+  await second.pods.removeStrayVolumes();
+  await second.settle();
+  assert.deepEqual(await runtime.listContainers(), []);
+  assert.deepEqual(await runtime.listPodSandboxes(), []);
+  assert.deepEqual([...volumes.present], []);
+  await second.stop();
+});
+
+Deno.test("Pods takes a pod of the same name for another one", async () => {
+  await using bench = testBench();
+  await bench.pods.load();
+  bench.pods.onEvent({ type: "pod", pod: testPod() });
+  await bench.settle();
+  bench.pods.onEvent({ type: "pod", pod: testPod({ metadata: { uid: "u2", resourceVersion: "7" } }) });
+  await bench.settle();
+  assert.deepEqual((await bench.runtime.listPodSandboxes()).map((s) => s.pod.uid), ["u2"]);
+  bench.pods.onEvent({ type: "pod-removed", namespace: "default", name: "web", uid: "u1" });
+  await bench.settle();
+  assert.deepEqual((await bench.runtime.listPodSandboxes()).map((s) => s.pod.uid), ["u2"]);
+});
+
+Deno.test("Pods fails a pod that cannot be run as written and serves the others", async () => {
+  await using bench = testBench();
+  await bench.pods.load();
+  const identity = { namespace: "default", name: "evil", uid: "u9" };
+  bench.pods.onEvent({ type: "pod-invalid", identity, message: "spec.containers is not a list" });
+  bench.pods.onEvent({ type: "pod", pod: testPod() });
+  await bench.settle();
+  assert.deepEqual([bench.status("u9")?.phase, bench.status("u9")?.message], [
+    "Failed",
+    "spec.containers is not a list",
+  ]);
+  assert.equal(bench.status()?.phase, "Running");
+  bench.pods.onEvent({ type: "pod-invalid", identity, message: "x", deleting: true });
+  await bench.settle();
+  assert.deepEqual(bench.api.deletedPods, ["u9"]);
+});
+
+Deno.test("Pods is not held up by a pod that cannot be made", async () => {
+  await using bench = testBench({ images: [{ reference: "busybox:1" }, { reference: "pause" }] });
+  await bench.pods.load();
+  const containers = [{ name: "web", image: "missing:1" }];
+  for (let i = 0; i < 20; i++) {
+    const metadata = { name: `bad-${i}`, uid: `bad-${i}` };
+    bench.pods.onEvent({ type: "pod", pod: testPod({ metadata, spec: { containers } }) });
+  }
+  bench.pods.onEvent({ type: "pod", pod: testPod() });
+  await bench.settle();
+  assert.equal(bench.status()?.phase, "Running");
+});
+
+Deno.test("Pods tries a sandbox again that could not be made", async () => {
+  await using bench = testBench();
+  await bench.pods.load();
+  bench.runtime.failNext("runPodSandbox", new RuntimeError("failed", "address pool is used up"));
+  bench.pods.onEvent({ type: "pod", pod: testPod() });
+  await bench.settle();
+  assert.match(waitingOf(bench.status())!.message!, /FailedCreatePodSandBox: address pool is used up/);
+  await bench.advance(1_000);
+  assert.equal(bench.status()?.phase, "Running");
+});
+
+Deno.test("Pods restarts a container that fails its liveness probe", async () => {
+  let alive = true;
+  await using bench = testBench({
+    program: () => ({ exec: () => ({ exitCode: alive ? 0 : 1, output: "" }) }),
+  });
+  await bench.pods.load();
+  const livenessProbe = { exec: { command: ["true"] }, periodSeconds: 5, failureThreshold: 2 };
+  const containers = [{ name: "web", image: "busybox:1", livenessProbe }];
+  bench.pods.onEvent({ type: "pod", pod: testPod({ spec: { containers } }) });
+  await bench.settle();
+  await bench.advance(20_000);
+  assert.equal(bench.status()!.containerStatuses![0]!.restartCount, 0);
+  alive = false;
+  await bench.advance(5_000);
+  alive = false;
+  await bench.advance(5_000);
+  alive = true;
+  await bench.settle();
+  assert.equal(bench.status()!.containerStatuses![0]!.restartCount, 1);
+  assert.ok(bench.status()!.containerStatuses![0]!.state!.running);
+});
+
+Deno.test("Pods is ready when the readiness probe says so, after the startup probe", async () => {
+  const says = { startup: 1, ready: 1 };
+  const exec = (command: readonly string[]) => ({
+    exitCode: says[command[0] as "startup" | "ready"],
+    output: "",
+  });
+  await using bench = testBench({ program: () => ({ exec }) });
+  await bench.pods.load();
+  const containers = [{
+    name: "web",
+    image: "busybox:1",
+    startupProbe: { exec: { command: ["startup"] }, periodSeconds: 1, failureThreshold: 30 },
+    readinessProbe: { exec: { command: ["ready"] }, periodSeconds: 1 },
+  }];
+  bench.pods.onEvent({ type: "pod", pod: testPod({ spec: { containers } }) });
+  await bench.settle();
+  const state = () => {
+    const { started, ready } = bench.status()!.containerStatuses![0]!;
+    return [started, ready];
+  };
+  assert.deepEqual(state(), [false, false]);
+  says.startup = 0;
+  await bench.advance(1_000);
+  assert.deepEqual(state(), [true, false]);
+  says.ready = 0;
+  await bench.advance(1_000);
+  assert.deepEqual(state(), [true, true]);
+  says.ready = 1;
+  await bench.advance(3_000);
+  assert.deepEqual(state(), [true, false]);
+});
+
+Deno.test("Pods runs the preStop hook before it stops a container", async () => {
+  const ran: string[] = [];
+  const exec = (command: readonly string[]) => {
+    ran.push(command.join(" "));
+    return { exitCode: 0, output: "" };
+  };
+  await using bench = testBench({ program: () => ({ exec }) });
+  await bench.pods.load();
+  const lifecycle = {
+    postStart: { exec: { command: ["hello"] } },
+    preStop: { exec: { command: ["bye", "$(x)"] } },
+  };
+  bench.pods.onEvent({
+    type: "pod",
+    pod: testPod({ spec: { containers: [{ name: "web", image: "busybox:1", lifecycle }] } }),
+  });
+  await bench.settle();
+  assert.deepEqual(ran, ["hello"]);
+  bench.pods.onEvent({ type: "pod-removed", namespace: "default", name: "web" });
+  await bench.settle();
+  assert.deepEqual(ran, ["hello", "bye $(x)"]);
+  assert.deepEqual(await bench.runtime.listContainers(), []);
+});
+
+Deno.test("Pods asks the engine for nothing while nothing happens", async () => {
+  await using bench = testBench();
+  await bench.pods.load();
+  bench.pods.onEvent({ type: "pod", pod: testPod() });
+  await bench.settle();
+  await bench.advance(2_000);
+  bench.runtime.calls.length = 0;
+  await bench.advance(50_000);
+  assert.deepEqual(bench.runtime.calls, []);
+  await bench.advance(10_000);
+  assert.deepEqual(bench.runtime.calls, ["listPodSandboxes", "listContainers"]);
+});
+
+Deno.test("Pods notices at the next list what no event told", async () => {
+  await using bench = testBench();
+  await bench.pods.load();
+  bench.pods.onEvent({ type: "pod", pod: testPod() });
+  await bench.settle();
+  const [container] = await bench.runtime.listContainers();
+  bench.engine.lost(new Error("the stream broke"));
+  bench.runtime.exit(container!.id, 9);
+  await bench.advance(10_000);
+  assert.equal(bench.status()!.containerStatuses![0]!.restartCount, 1);
 });
