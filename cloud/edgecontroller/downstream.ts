@@ -17,6 +17,7 @@ import {
 import { type InformerSource, ObjectWatch } from "./object_watch.ts";
 import { planNode, type Step } from "./plan.ts";
 import type { Reference } from "./pod_references.ts";
+import type { RecordedDeliveries, RecordedDelivery } from "./recorded_deliveries.ts";
 import { Tasks } from "./tasks.ts";
 
 /** What the downstream half is made of. */
@@ -27,6 +28,8 @@ export interface DownstreamComponents {
   pods: Informer<Pod>;
   informers: InformerSource;
   index: EdgeIndex;
+  /** What nodes were sent by earlier runs, once nodes and pods are known. */
+  recorded: (signal: AbortSignal) => Promise<RecordedDeliveries>;
   clock: Clock;
   log: Logger;
   /** Messages sent, by type and operation. */
@@ -121,6 +124,9 @@ export class Downstream {
         Promise.all([nodes.waitForSync({ signal }), pods.waitForSync({ signal })]),
         this.#tasks.failed,
       ]);
+      const { deliveries, removeOrphans } = await this.#components.recorded(signal);
+      for (const delivery of deliveries) this.#recall(delivery);
+      this.#tasks.add(removeOrphans(signal), signal);
       this.#synced = true;
       for (const node of this.#links.keys()) this.#look(node);
       synced();
@@ -130,6 +136,19 @@ export class Downstream {
     } finally {
       for (const unsubscribe of remove) unsubscribe();
       await this.#tasks.settled();
+    }
+  }
+
+  /** Takes over what an earlier run sent, and what is to be deleted because it is gone since. */
+  #recall({ node, uid, resourceVersion, ...name }: RecordedDelivery): void {
+    const link = this.#link(node);
+    const key = objectKey(name);
+    const { type, namespace } = name;
+    if (type === "pod" && this.#components.index.pod(namespace, name.name)?.metadata?.uid !== uid) {
+      const object = { metadata: { namespace, name: name.name, uid } };
+      link.tombstones.set(uid, { step: { ...name, operation: "delete", object }, sentAt: undefined });
+    } else if (!link.delivered.has(key)) {
+      link.delivered.set(key, { ...name, uid, resourceVersion, base: "", status: "", stale: true });
     }
   }
 

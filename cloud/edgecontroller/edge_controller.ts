@@ -24,6 +24,7 @@ import { EdgeIndex } from "./edge_index.ts";
 import { EDGE_ROLE_LABEL } from "./node_metadata.ts";
 import type { InformerSource } from "./object_watch.ts";
 import { completeOptions, type EdgeControllerOptions } from "./options.ts";
+import { readRecordedDeliveries } from "./recorded_deliveries.ts";
 import { Upstream } from "./upstream.ts";
 
 /** What the edgecontroller is made of. */
@@ -71,6 +72,8 @@ export function edgeController(
     pods,
     informers,
     index,
+    recorded: (signal) =>
+      readRecordedDeliveries({ kube, log }, { isNode: (name) => nodes.get(name) !== undefined, signal }),
     clock,
     log: log.child("downstream"),
     sent: metrics.counter("edgecontroller_sent_total", "Objects sent to edges, by type and operation"),

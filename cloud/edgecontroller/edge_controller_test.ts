@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ConfigMap, Node, Pod, Secret } from "../../common/api/core_v1.ts";
 import { StatusError } from "../../common/errors/mod.ts";
-import { CONFIG_MAPS, NODES, PODS, SECRETS } from "../../common/kubeclient/mod.ts";
+import { CONFIG_MAPS, NODES, PODS, type ResourceType, SECRETS } from "../../common/kubeclient/mod.ts";
 import type { Message } from "../../common/model/mod.ts";
 import { createLogger } from "../../common/module/mod.ts";
 import { Rig } from "./fake_hub.ts";
@@ -255,6 +255,56 @@ Deno.test("edgeController() keeps serving a node whose old connection ended afte
   await rig.pushed("update", "node/edge-1/null/node/edge-1", from);
   await rig.kube.update(CONFIG_MAPS, { ...CONFIG, data: { a: "2" } });
   await rig.until(({ content }) => (content as ConfigMap | null)?.data?.a === "2", from);
+});
+
+const OBJECT_SYNCS: ResourceType = {
+  group: "reliablesyncs.kubeedge.io",
+  version: "v1alpha1",
+  resource: "objectsyncs",
+  kind: "ObjectSync",
+  namespaced: true,
+};
+
+const sync = (node: string, uid: string, objectKind: string, objectName: string) => ({
+  metadata: { namespace: "default", name: `${node}.${uid}` },
+  spec: { objectAPIVersion: "v1", objectKind, objectName },
+  status: { objectResourceVersion: "1" },
+});
+
+Deno.test("edgeController() deletes at the edge what was deleted while cloudcore was down", async () => {
+  await using rig = new Rig();
+  rig.kube.seed(OBJECT_SYNCS, sync("edge-1", "uid-gone", "Pod", "gone"));
+  rig.kube.seed(OBJECT_SYNCS, sync("edge-1", "uid-old", "Pod", "web"));
+  rig.kube.seed(OBJECT_SYNCS, sync("edge-1", "uid-web", "Pod", "web"));
+  rig.kube.seed(OBJECT_SYNCS, sync("edge-1", "uid-config", "ConfigMap", "config"));
+  rig.kube.seed(OBJECT_SYNCS, sync("edge-1", "uid-device", "Device", "thermometer"));
+  seed(rig);
+  await rig.kube.delete(CONFIG_MAPS, { namespace: "default", name: "config" });
+  await rig.module.ready;
+  await rig.connect("edge-1");
+  await rig.pushed("update", "node/edge-1/default/pod/web");
+  await rig.settle();
+  const deletes = rig.sent.filter(({ route }) => route.operation === "delete").map(({ content }) => content);
+  assert.deepEqual(deletes, [
+    { metadata: { namespace: "default", name: "gone", uid: "uid-gone" } },
+    { metadata: { namespace: "default", name: "web", uid: "uid-old" } },
+    { metadata: { namespace: "default", name: "config", uid: "uid-config", resourceVersion: "1" } },
+  ]);
+});
+
+Deno.test("edgeController() removes the records of nodes that are gone and of no other", async () => {
+  await using rig = new Rig();
+  rig.kube.seed(OBJECT_SYNCS, sync("edge-1", "uid-web", "Pod", "web"));
+  rig.kube.seed(OBJECT_SYNCS, sync("edge.9", "uid-x", "Pod", "x"));
+  rig.kube.seed(OBJECT_SYNCS, sync("node-1", "uid-y", "Pod", "y"));
+  rig.kube.seed(NODES, { metadata: { name: "node-1" } });
+  seed(rig);
+  await rig.module.ready;
+  await rig.settle();
+  assert.deepEqual(rig.kube.peekAll(OBJECT_SYNCS).map(({ metadata }) => metadata?.name).sort(), [
+    "edge-1.uid-web",
+    "node-1.uid-y",
+  ]);
 });
 
 Deno.test("edgeController() repeats a delete whose connection ended at once, until it has settled", async () => {

@@ -11,7 +11,7 @@ export interface ReferenceChange {
 interface KnownPod {
   pod: Pod;
   node: string;
-  references: Reference[];
+  references: readonly Reference[];
 }
 
 /** The references of one edge node with the number of pods that hold each. */

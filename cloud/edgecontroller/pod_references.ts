@@ -15,6 +15,9 @@ export function referenceKey({ type, namespace, name }: Reference): string {
   return `${type}/${namespace}/${name}`;
 }
 
+/** Pods of informers are never changed, so what was found in one stays true. */
+const known = new WeakMap<Pod, Reference[]>();
+
 /**
  * Every ConfigMap, Secret and PersistentVolumeClaim that a pod refers to, each once: volumes of every kind, projected
  * volumes, `env` and `envFrom` of containers, init and ephemeral containers, image pull secrets.
@@ -22,7 +25,13 @@ export function referenceKey({ type, namespace, name }: Reference): string {
  * Upstream: kubeedge cloud/pkg/edgecontroller/manager/location.go @ 16cd854; the full set is
  * k8s.io/kubernetes pkg/api/v1/pod/util.go (VisitPodSecretNames, VisitPodConfigmapNames)
  */
-export function podReferences(pod: Pod): Reference[] {
+export function podReferences(pod: Pod): readonly Reference[] {
+  let references = known.get(pod);
+  if (references === undefined) known.set(pod, references = findReferences(pod));
+  return references;
+}
+
+function findReferences(pod: Pod): Reference[] {
   const namespace = pod.metadata?.namespace ?? "";
   const found = new Map<string, Reference>();
   const add = (type: ReferenceType, name: string | undefined) => {

@@ -19,5 +19,6 @@ export const EDGE_CONTROLLER_RULES: readonly PolicyRule[] = [
   { apiGroups: [""], resources: ["serviceaccounts/token"], verbs: ["create"] },
   { apiGroups: [""], resources: ["events"], verbs: ["get", "create", "update", "patch"] },
   { apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["get", "create", "update"] },
+  { apiGroups: ["reliablesyncs.kubeedge.io"], resources: ["objectsyncs"], verbs: ["list", "delete"] },
   { apiGroups: ["storage.k8s.io"], resources: ["volumeattachments"], verbs: ["get"] },
 ];
