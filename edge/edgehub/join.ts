@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { errorText, StatusError } from "../../common/errors/mod.ts";
 import {
   checkTokenForCa,
@@ -121,10 +122,18 @@ async function certify(
         `node ${JSON.stringify(nodeName)}`,
     );
   }
+  const certificate = printPem("CERTIFICATE", body);
+  const keyPem = printEcKeyPem(key);
+  if (!new X509Certificate(certificate).checkPrivateKey(createPrivateKey(keyPem))) {
+    throw new StatusError(
+      "Unauthorized",
+      `Cannot use the certificate that ${url} gave: it is not for the key it was asked for`,
+    );
+  }
   return {
     ca,
-    certificate: printPem("CERTIFICATE", body),
-    key: printEcKeyPem(key),
+    certificate,
+    key: keyPem,
     notBefore: info.notBefore,
     notAfter: info.notAfter,
   };

@@ -71,7 +71,7 @@ export function resolveOptions(options: EdgeHubOptions): ResolvedOptions {
       `httpServer ${JSON.stringify(resolved.httpServer)} is not an address like https://host:10002`,
     );
   }
-  if (!URL.canParse(hubUrl(resolved)) || /[/?#@\s]/.test(resolved.websocketServer)) {
+  if (!URL.canParse(hubUrl(resolved)) || /^$|[/?#@\s]/.test(resolved.websocketServer)) {
     throw invalid(
       `websocketServer ${JSON.stringify(resolved.websocketServer)} is not an address like host:10000`,
     );
