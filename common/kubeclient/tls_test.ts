@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import https from "node:https";
+import type { AddressInfo } from "node:net";
+import type { TLSSocket } from "node:tls";
+import {
+  type Authority,
+  createAuthority,
+  createNodeRequest,
+  issueServingCertificate,
+  type KeyPair,
+  loadAuthority,
+  printEcKeyPem,
+  printPem,
+  signNodeRequest,
+} from "../pki/mod.ts";
+import { StatusError } from "../errors/mod.ts";
+import { createKubeClient } from "./client.ts";
+import { NODES } from "./resources.ts";
+
+const certificatePem = ({ certificate }: KeyPair) => printPem("CERTIFICATE", certificate);
+
+/** Runs `body` against an HTTPS server that asks for client certificates and answers with their common name. */
+async function withTlsServer(body: (server: string, authority: Authority) => Promise<void>): Promise<void> {
+  const now = Date.now();
+  const authority = await loadAuthority(await createAuthority(now));
+  const serving = await issueServingCertificate(authority, { dnsNames: [], addresses: ["127.0.0.1"], now });
+  const server = https.createServer({
+    cert: certificatePem(serving),
+    key: printEcKeyPem(serving.key),
+    ca: certificatePem(authority),
+    requestCert: true,
+    rejectUnauthorized: false,
+  }, (request, response) => {
+    const peer = (request.socket as TLSSocket).getPeerCertificate();
+    response.setHeader("Connection", "close");
+    response.end(JSON.stringify({ metadata: { name: peer?.subject?.CN ?? "nobody" } }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  try {
+    await body(`https://127.0.0.1:${(server.address() as AddressInfo).port}`, authority);
+  } finally {
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+  }
+}
+
+Deno.test("createKubeClient() shows its client certificate", () =>
+  withTlsServer(async (server, authority) => {
+    const { csr, key } = await createNodeRequest("edge-1");
+    const certificate = await signNodeRequest(authority, csr, { now: Date.now(), validityDays: 1 });
+    await using client = createKubeClient({
+      server,
+      ca: certificatePem(authority),
+      cert: printPem("CERTIFICATE", certificate),
+      key: printEcKeyPem(key),
+    });
+    const seen = await client.get(NODES, { name: "edge-1" });
+    assert.equal(seen.metadata?.name, "system:node:edge-1");
+  }));
+
+Deno.test("createKubeClient() refuses a server of another CA and says where the right one goes", () =>
+  withTlsServer(async (server) => {
+    const other = await loadAuthority(await createAuthority(Date.now()));
+    await using client = createKubeClient({ server, ca: certificatePem(other) });
+    await assert.rejects(client.get(NODES, { name: "edge-1" }), (error) => {
+      assert.ok(error instanceof StatusError);
+      assert.equal(error.reason, "ServiceUnavailable");
+      assert.match(error.message, /certificate-authority-data/);
+      return true;
+    });
+  }));
+
+Deno.test("createKubeClient() says what is wrong with certificates it cannot use", async () => {
+  await using client = createKubeClient({ server: "https://127.0.0.1:1", cert: "none", key: "none" });
+  await assert.rejects(client.get(NODES, { name: "edge-1" }), /must be PEM and belong together/);
+});
