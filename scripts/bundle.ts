@@ -26,19 +26,12 @@ export const PROGRAMS: readonly Program[] = [
   { name: "keadm", main: "keadm/main.ts", workers: [] },
 ];
 
-export type Packaging = "compile" | "self-extract";
-
 /**
  * Bundles a program and its workers, each into one file with everything it imports, keeping their paths.
  * @returns the directory that holds them
  */
-export async function bundleProgram(
-  root: string,
-  program: Program,
-  packaging: Packaging,
-  work: string,
-): Promise<string> {
-  const out = `${work}/${program.name}-${packaging}`;
+export async function bundleProgram(root: string, program: Program, work: string): Promise<string> {
+  const out = `${work}/${program.name}`;
   await Deno.mkdir(out, { recursive: true });
   for (const entry of [program.main, ...program.workers]) {
     const target = `${out}/${entry.replace(/\.ts$/, ".js")}`;
@@ -50,7 +43,6 @@ export async function bundleProgram(
         "--platform",
         "deno",
         "--minify",
-        "--keep-names",
         "--output",
         target,
         entry,
@@ -61,9 +53,5 @@ export async function bundleProgram(
     }).output();
     if (!success) throw new Error(`Cannot bundle ${entry}: ${new TextDecoder().decode(stderr).trim()}`);
   }
-  await Deno.writeTextFile(
-    `${out}/packaging.json`,
-    JSON.stringify({ packaging, deno: Deno.version.deno }) + "\n",
-  );
   return out;
 }

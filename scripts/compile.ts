@@ -88,10 +88,10 @@ async function main(args: string[]): Promise<void> {
   try {
     let native = packaging !== "self-extract";
     for (const program of PROGRAMS.filter((p) => programs.includes(p.name))) {
+      const staged = await bundleProgram(ROOT, program, staging);
       for (const arch of arches) {
         const out = `${values.out}/${program.name}-linux-${arch}`;
         if (native) {
-          const staged = await bundleProgram(ROOT, program, "compile", staging);
           const { ok, output } = await compileNative(program, arch, staged, out);
           if (!ok && packaging === "compile") {
             throw new Error(`Cannot compile ${program.name} for ${arch}: ${output.trim()}`);
@@ -104,7 +104,6 @@ async function main(args: string[]): Promise<void> {
           }
         }
         if (!native) {
-          const staged = await bundleProgram(ROOT, program, "self-extract", staging);
           await packSelfExtracting({
             program,
             arch,
@@ -112,6 +111,7 @@ async function main(args: string[]): Promise<void> {
             runtime: await runtimeFor(arch),
             permissions: permissionFlags(await permissionSet(ROOT, program.name)),
             work: staging,
+            archives: `${ROOT}.cache/archives`,
             out,
           });
         }

@@ -9,7 +9,7 @@
  */
 import { createHash } from "node:crypto";
 import type { Program } from "./bundle.ts";
-import type { Arch } from "./runtime.ts";
+import { type Arch, DENO_VERSION } from "./runtime.ts";
 
 export interface SelfExtractOptions {
   program: Program;
@@ -20,8 +20,10 @@ export interface SelfExtractOptions {
   runtime: string;
   /** Flags of `deno run`. */
   permissions: string[];
-  /** Directory for what is in between; archives of runtimes are kept there for the next program. */
+  /** Directory for what is in between. */
   work: string;
+  /** Directory where archives of runtimes are kept from one build to the next. */
+  archives: string;
   out: string;
 }
 
@@ -37,10 +39,14 @@ interface Section {
 /** Writes the executable. */
 export async function packSelfExtracting(options: SelfExtractOptions): Promise<void> {
   const { program, arch, staged, work, out } = options;
-  const runtime = await archive(`${work}/runtime-${arch}.tar.gz`, async (directory) => {
-    await Deno.copyFile(options.runtime, `${directory}/deno`);
-    await Deno.chmod(`${directory}/deno`, 0o755);
-  });
+  await Deno.mkdir(options.archives, { recursive: true });
+  const runtime = await archive(
+    `${options.archives}/deno-${DENO_VERSION}-${arch}.tar.gz`,
+    async (directory) => {
+      await Deno.copyFile(options.runtime, `${directory}/deno`);
+      await Deno.chmod(`${directory}/deno`, 0o755);
+    },
+  );
   const bundle = await archive(`${work}/${program.name}.tar.gz`, (directory) => copyTree(staged, directory));
   const text = launcherText({
     name: program.name,
@@ -89,13 +95,14 @@ async function archive(path: string, fill: (directory: string) => Promise<void>)
         "--group=0",
         "--numeric-owner",
         "--mtime=@0",
-        `--file=${path}`,
+        `--file=${path}.partial`,
         `--directory=${directory}`,
         ".",
       ],
       stderr: "piped",
     }).output();
     if (!success) throw new Error(`Cannot archive ${path}: ${new TextDecoder().decode(stderr).trim()}`);
+    await Deno.rename(`${path}.partial`, path);
     await Deno.remove(directory, { recursive: true });
   }
   const hash = createHash("sha256");

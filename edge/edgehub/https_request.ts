@@ -39,7 +39,7 @@ export async function getHttps(options: HttpsRequest): Promise<HttpsReply> {
     path: url.pathname,
     headers: body === undefined ? headers : { ...headers, "Content-Length": String(body.length) },
     agent: false,
-    ...(trust === "unverified" ? { rejectUnauthorized: false } : { ca: trust.ca }),
+    ...(trust === "unverified" ? { rejectUnauthorized: false, ca: [] } : { ca: trust.ca }),
     ...(identity === undefined ? {} : { cert: identity.certificate, key: identity.key }),
   }, (reply) => {
     const chunks: Uint8Array[] = [];

@@ -1,0 +1,36 @@
+/** The compartment of the controllers: it reaches the Kubernetes API and nothing else. */
+import {
+  createKubeClient,
+  informer,
+  informerMetrics,
+  type KubeClientConfig,
+} from "../../common/kubeclient/mod.ts";
+import { type Message, MESSAGE_TEXT } from "../../common/model/mod.ts";
+import { Mailbox, runCompartment, systemClock } from "../../common/module/mod.ts";
+import { edgeController, type EdgeControllerOptions } from "../edgecontroller/mod.ts";
+
+export interface ControllersInit {
+  kube: KubeClientConfig;
+  edgeController: EdgeControllerOptions;
+}
+
+runCompartment<ControllersInit>(({ init, log, metrics, connect }) => {
+  const clock = systemClock;
+  const inbox = new Mailbox<Message>("edgecontroller", 1024);
+  const cloudHub = connect("cloudhub", inbox, MESSAGE_TEXT);
+  const kube = createKubeClient(init.kube, { clock, log: log.child("kubeclient") });
+  const seen = informerMetrics(metrics);
+  const informerLog = log.child("informer");
+  return [
+    edgeController({
+      inbox,
+      cloudHub,
+      kube,
+      informers: (type, selection) =>
+        informer(kube, type, selection, { clock, log: informerLog, metrics: seen }),
+      clock,
+      log: log.child("edgecontroller"),
+      metrics,
+    }, init.edgeController),
+  ];
+});

@@ -1,0 +1,18 @@
+/** The compartment of cloudhub: it listens where nodes connect and reaches the Kubernetes API. */
+import { createKubeClient, type KubeClientConfig } from "../../common/kubeclient/mod.ts";
+import { type Message, MESSAGE_TEXT } from "../../common/model/mod.ts";
+import { Mailbox, runCompartment, systemClock } from "../../common/module/mod.ts";
+import { cloudHub, type CloudHubOptions } from "../cloudhub/mod.ts";
+
+export interface HubInit {
+  kube: KubeClientConfig;
+  hub: CloudHubOptions;
+}
+
+runCompartment<HubInit>(({ init, log, metrics, connect }) => {
+  const clock = systemClock;
+  const inbox = new Mailbox<Message>("cloudhub", 1024);
+  const edgeController = connect("edgecontroller", inbox, MESSAGE_TEXT);
+  const kube = createKubeClient(init.kube, { clock, log: log.child("kubeclient") });
+  return [cloudHub({ inbox, edgeController, kube, clock, log: log.child("cloudhub"), metrics }, init.hub)];
+});

@@ -1,0 +1,25 @@
+/** The program `cloudcore`. */
+import { pickLocalIP } from "../common/config/mod.ts";
+import { runCore } from "../common/core/mod.ts";
+import { cloudCore } from "./cloudcore.ts";
+import {
+  type CloudCoreConfig,
+  decideCloudCore,
+  loadCloudCoreConfig,
+  printCloudCoreConfig,
+} from "./config/mod.ts";
+
+const host = () => ({ localIP: pickLocalIP(Deno.networkInterfaces()) });
+
+if (import.meta.main) {
+  Deno.exit(
+    await runCore<CloudCoreConfig>({
+      program: "cloudcore",
+      print: (which) => printCloudCoreConfig(which, host()),
+      load: loadCloudCoreConfig,
+      logging: ({ logging }) => logging,
+      run: (config, { signal, log, logging }) =>
+        cloudCore(decideCloudCore(config, host()), { log, logging }).run(signal),
+    }, Deno.args),
+  );
+}

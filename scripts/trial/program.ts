@@ -1,0 +1,147 @@
+/** Starting, watching and ending the executables, as quickstart and the end-to-end tests do. */
+
+/** How a program ended. */
+export interface Ended {
+  code: number;
+  signal: Deno.Signal | null;
+}
+
+export interface StartOptions {
+  /** File that takes standard output and error; appended to. */
+  logFile: string;
+  env?: Record<string, string>;
+}
+
+/** A program that runs until it is stopped; disposing stops it. */
+export class Program implements AsyncDisposable {
+  readonly name: string;
+  readonly pid: number;
+  readonly logFile: string;
+  /** Resolves when the program has ended. */
+  readonly ended: Promise<Ended>;
+  #running = true;
+  #child: Deno.ChildProcess;
+
+  private constructor(name: string, child: Deno.ChildProcess, logFile: string) {
+    this.name = name;
+    this.#child = child;
+    this.pid = child.pid;
+    this.logFile = logFile;
+    const copied = Promise.all([append(child.stdout, logFile), append(child.stderr, logFile)]);
+    this.ended = child.status.then(async ({ code, signal }) => {
+      this.#running = false;
+      await copied;
+      return { code, signal };
+    });
+  }
+
+  /** Starts an executable. */
+  static start(name: string, path: string, args: string[], { logFile, env = {} }: StartOptions): Program {
+    const child = new Deno.Command(path, { args, env, stdin: "null", stdout: "piped", stderr: "piped" })
+      .spawn();
+    return new Program(name, child, logFile);
+  }
+
+  get running(): boolean {
+    return this.#running;
+  }
+
+  /** Sends a signal; nothing when it has ended. */
+  signal(signal: Deno.Signal): void {
+    if (this.#running) this.#child.kill(signal);
+  }
+
+  /** Asks it to end; after `patienceMs` kills it. Resolves to how it ended. */
+  async stop(patienceMs = 10_000): Promise<Ended> {
+    this.signal("SIGTERM");
+    const timer = setTimeout(() => this.signal("SIGKILL"), patienceMs);
+    try {
+      return await this.ended;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Ends it at once, as a power cut would. */
+  async kill(): Promise<Ended> {
+    this.signal("SIGKILL");
+    return await this.ended;
+  }
+
+  /** The last lines it wrote. */
+  async tail(lines = 30): Promise<string> {
+    const text = await Deno.readTextFile(this.logFile);
+    return text.split("\n").slice(-lines - 1).join("\n");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
+
+async function append(from: ReadableStream<Uint8Array>, path: string): Promise<void> {
+  const file = await Deno.open(path, { append: true, create: true });
+  await from.pipeTo(file.writable);
+}
+
+/** Runs a program to its end. */
+export async function runToEnd(
+  path: string,
+  args: string[],
+  options: { env?: Record<string, string>; stdin?: string; cwd?: string } = {},
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const { env = {}, stdin, cwd } = options;
+  const child = new Deno.Command(path, {
+    args,
+    env,
+    ...(cwd === undefined ? {} : { cwd }),
+    stdin: stdin === undefined ? "null" : "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  if (stdin !== undefined) {
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(stdin));
+    await writer.close();
+  }
+  const { code, stdout, stderr } = await child.output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, stdout: text(stdout), stderr: text(stderr) };
+}
+
+/** What {@linkcode until} was told to wait for did not happen in time. */
+export class WaitTimeoutError extends Error {
+  override readonly name = "WaitTimeoutError";
+}
+
+/**
+ * Waits until `look` gives something, asking again every `everyMs`.
+ * @throws {WaitTimeoutError} with the last thing that went wrong as its cause
+ */
+export async function until<T>(
+  what: string,
+  look: () => Promise<T | undefined | false>,
+  { timeoutMs = 30_000, everyMs = 100 }: { timeoutMs?: number; everyMs?: number } = {},
+): Promise<T> {
+  const end = Date.now() + timeoutMs;
+  let cause: unknown;
+  for (;;) {
+    try {
+      const found = await look();
+      if (found !== undefined && found !== false) return found;
+      cause = undefined;
+    } catch (error) {
+      cause = error;
+    }
+    if (Date.now() >= end) {
+      throw new WaitTimeoutError(`Waited ${timeoutMs / 1000} s in vain: ${what}`, { cause });
+    }
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
+  }
+}
+
+/** A TCP port of the loopback interface that nobody uses now. */
+export function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
