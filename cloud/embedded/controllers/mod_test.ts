@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import type { Deployment } from "../../../common/api/apps_v1.ts";
 import type { Pod } from "../../../common/api/core_v1.ts";
 import { keyOf } from "../../../common/api/meta_v1.ts";
-import { FakeKubeClient } from "../../../common/kubeclient/fake_client.ts";
+import { StatusError } from "../../../common/errors/mod.ts";
+import { type FakeCall, FakeKubeClient } from "../../../common/kubeclient/fake_client.ts";
 import {
   CONFIG_MAPS,
   DEPLOYMENTS,
@@ -30,15 +31,28 @@ interface Cluster {
   kubelet(): Promise<void>;
 }
 
-async function withCluster(body: (cluster: Cluster) => Promise<void>): Promise<void> {
+async function withCluster(
+  body: (cluster: Cluster) => Promise<void>,
+  intercept?: (call: FakeCall) => void,
+): Promise<void> {
   const clock = new FakeClock();
-  await using kube = new FakeKubeClient({ now: () => clock.now() });
+  await using kube = new FakeKubeClient({ now: () => clock.now(), ...(intercept && { intercept }) });
   kube.seed(NAMESPACES, { metadata: { name: "default" } });
+  await withControllers(kube, clock, body);
+}
+
+async function withControllers(
+  kube: FakeKubeClient,
+  clock: FakeClock,
+  body: (cluster: Cluster) => Promise<void>,
+): Promise<void> {
   const components = { kube, clock, log: silentLogger, metrics: new MetricsRegistry() };
   const module = controlPlaneControllers(components, { ca: CA });
   const stop = new AbortController();
   const running = module.run(stop.signal);
-  await module.ready;
+  let isReady = false;
+  module.ready.then(() => isReady = true);
+  while (!isReady) await clock.advance(100);
   const until = async (what: string, condition: () => boolean) => {
     for (let i = 0; i < 2000; i++) {
       await clock.advance(10);
@@ -311,6 +325,57 @@ Deno.test("controlPlaneControllers() carries out foreground deletion and orphani
     assert.equal(kube.peekAll(REPLICA_SETS).length, 1);
     assert.equal(kube.peekAll(PODS).length, 1);
   }));
+
+Deno.test("controlPlaneControllers() gets there though the server fails again and again", async () => {
+  let count = 0;
+  let failures = 0;
+  await withCluster(async ({ kube, until }) => {
+    kube.seed(NODES, node("edge-1"));
+    kube.seed(DEPLOYMENTS, deployment(4));
+    for (let i = 0; i < 400 && !isRolledOut(kube, 4); i++) {
+      for (const pod of kube.peekAll(PODS).filter((p) => p.spec?.nodeName && p.status?.phase !== "Running")) {
+        const ready = { type: "Ready", status: "True" };
+        const ref = { name: pod.metadata!.name!, namespace: "default" };
+        const body = { status: { phase: "Running", conditions: [ready] } };
+        await kube.patch(PODS, ref, { type: "merge", body }, { subresource: "status" }).catch((error) =>
+          assert.ok(error instanceof StatusError)
+        );
+      }
+      await until("a step", () => true);
+    }
+    assert.ok(isRolledOut(kube, 4));
+    assert.equal(kube.peekAll(PODS).length, 4);
+    assert.equal(kube.peekAll(REPLICA_SETS).length, 1);
+    assert.ok(failures > 10);
+    await until("the default account", () => kube.peek(SERVICE_ACCOUNTS, "default/default") !== undefined);
+  }, (call) => {
+    if (++count % 3 !== 0) return;
+    failures++;
+    const reason = call.verb === "patch" || call.verb === "update" ? "Conflict" : "ServiceUnavailable";
+    throw new StatusError(reason, "not now");
+  });
+});
+
+Deno.test("controlPlaneControllers() started anew write nothing when all is as it should be", async () => {
+  const clock = new FakeClock();
+  await using kube = new FakeKubeClient({ now: () => clock.now() });
+  kube.seed(NAMESPACES, { metadata: { name: "default" } });
+  await withControllers(kube, clock, async ({ until, kubelet }) => {
+    kube.seed(NODES, node("edge-1"));
+    await kube.create(DEPLOYMENTS, deployment(2));
+    await until("the pods", () => kube.peekAll(PODS).filter((p) => p.spec?.nodeName).length === 2);
+    await kubelet();
+    await until("the rollout", () => isRolledOut(kube, 2));
+    await clock.advance(100);
+  });
+  const before = kube.calls.length;
+  await withControllers(kube, clock, async () => {
+    await clock.advance(5000);
+  });
+  const writes = kube.calls.slice(before)
+    .filter((call) => !["get", "list", "watch"].includes(call.verb) && call.resource !== "events");
+  assert.deepEqual(writes, []);
+});
 
 Deno.test("controlPlaneControllers() refuses a CA that is none", () => {
   const clock = new FakeClock();

@@ -38,8 +38,9 @@ export function lostReason(
 /** The ended pods beyond those that are kept, the oldest first. */
 export function excessFinished(pods: readonly Pod[], kept: number): Pod[] {
   const finished = pods.filter((pod) => isPodFinished(pod) && pod.metadata?.deletionTimestamp === undefined);
+  if (finished.length <= kept) return [];
   const created = (pod: Pod) => parseTime(pod.metadata?.creationTimestamp) ?? 0;
-  return finished.sort((a, b) => created(a) - created(b)).slice(0, Math.max(0, finished.length - kept));
+  return finished.sort((a, b) => created(a) - created(b)).slice(0, finished.length - kept);
 }
 
 /**
