@@ -14,7 +14,7 @@ const INVALID =
 export function engineMessage(stderr: string): string {
   const lines = stderr.split("\n").map((line) => line.trim()).filter((line) =>
     line !== "" &&
-    !/^(See|Run) '.* --help'/.test(line) &&
+    !/^((See|Run) '.* --help'|Usage: )/.test(line) &&
     !/^Error: failed to start containers:/.test(line) &&
     !/^WARNING: /.test(line)
   );
