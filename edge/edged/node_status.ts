@@ -173,7 +173,8 @@ type Json = Record<string, unknown>;
 export function nodeStatusPatch(before: NodeStatus, after: NodeStatus, heartbeat: boolean): Json | undefined {
   const quiet = (status: NodeStatus) => ({
     ...status,
-    conditions: (status.conditions ?? []).map(({ lastHeartbeatTime: _time, ...rest }) => rest),
+    conditions: (status.conditions ?? []).map(({ lastHeartbeatTime: _time, ...rest }) => rest)
+      .sort((a, b) => a.type < b.type ? -1 : 1),
   });
   const own = (status: NodeStatus): Json =>
     Object.fromEntries(Object.entries(status).filter(([name]) => name in after));

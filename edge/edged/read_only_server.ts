@@ -64,7 +64,6 @@ export function readOnlyHandler(components: ServerComponents): (request: Request
       components,
       logs.slice(1) as [string, string, string],
       searchParams,
-      request.signal,
     );
   };
 }
@@ -129,7 +128,6 @@ async function containerLogs(
   { pods, runtime, now, log }: ServerComponents,
   [namespace, pod, container]: [string, string, string],
   query: URLSearchParams,
-  signal: AbortSignal,
 ): Promise<Response> {
   let options;
   try {
@@ -148,14 +146,11 @@ async function containerLogs(
     );
   }
   const stop = new AbortController();
-  const end = () => stop.abort();
-  if (signal.aborted) end();
-  signal.addEventListener("abort", end, { once: true });
   const chunks = runtime.logs(chosen.id, { ...options, signal: stop.signal })[Symbol.asyncIterator]();
   let left = options.limitBytes;
+  // Also called when the client goes away: the body is cancelled then.
   const finish = async () => {
-    signal.removeEventListener("abort", end);
-    end();
+    stop.abort();
     await chunks.return?.();
   };
   // What goes wrong before the first byte is answered as an error, not as an empty log.
