@@ -126,6 +126,8 @@ export function planDemoImages(busybox: Uint8Array): ImagePlan[] {
 export interface DemoImageOptions {
   /** The engine's program. @default "docker" */
   binary?: string;
+  /** Address of the engine. @default what its program finds */
+  host?: string;
   /** Where a downloaded busybox is kept. @default ".cache/busybox" */
   cacheDir?: string;
 }
@@ -136,14 +138,15 @@ export interface DemoImageOptions {
  * @throws {Error} when the engine does not answer or no static busybox can be had
  */
 export async function makeDemoImages(options: DemoImageOptions = {}): Promise<string[]> {
-  const { binary = "docker", cacheDir = ".cache/busybox" } = options;
+  const { binary = "docker", host = "", cacheDir = ".cache/busybox" } = options;
+  const first = host === "" ? [] : [`--host=${host}`];
   const plans = planDemoImages(await staticBusybox(cacheDir));
   for (const { reference, entries, changes } of plans) {
     const archive = tar(entries);
     const build = await sha256(archive, changes.join("\n"));
-    const there = await labelOf(binary, reference);
+    const there = await labelOf(binary, first, reference);
     if (there !== undefined && (there === build || there === "")) continue;
-    const args = ["import"];
+    const args = [...first, "import"];
     for (const change of [...changes, `LABEL ${BUILD_LABEL}=${build}`]) args.push("--change", change);
     args.push("-", reference);
     await run(binary, args, { input: archive });
@@ -152,9 +155,9 @@ export async function makeDemoImages(options: DemoImageOptions = {}): Promise<st
 }
 
 /** The build label of an image, empty when it has none; undefined when there is no such image. */
-async function labelOf(binary: string, reference: string): Promise<string | undefined> {
+async function labelOf(binary: string, first: string[], reference: string): Promise<string | undefined> {
   const { code, stdout, stderr } = await new Deno.Command(binary, {
-    args: ["image", "inspect", "--format", "{{json .Config.Labels}}", reference],
+    args: [...first, "image", "inspect", "--format", "{{json .Config.Labels}}", reference],
   }).output();
   if (code !== 0) {
     const text = new TextDecoder().decode(stderr).trim();
@@ -245,7 +248,11 @@ async function run(
   }
   const { code, stderr } = await output;
   if (code !== 0) {
-    throw new Error(`${binary} ${args[0]} failed with ${code}: ${new TextDecoder().decode(stderr).trim()}`);
+    throw new Error(
+      `${binary} ${args.find((arg) => !arg.startsWith("-"))} failed with ${code}: ${
+        new TextDecoder().decode(stderr).trim()
+      }`,
+    );
   }
 }
 

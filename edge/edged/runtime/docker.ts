@@ -42,6 +42,8 @@ export interface DockerOptions {
   nodeName: string;
   /** The engine's client. @default "docker" */
   binary?: string;
+  /** Address of the engine, as `unix:///var/run/docker.sock`. @default what the client finds */
+  host?: string;
   /** How long the engine may take for one call. @default 120000, the kubelet's runtimeRequestTimeout */
   requestTimeoutMs?: number;
   /** Size at which the log of a container is turned over. @default 10485760 */
@@ -83,11 +85,12 @@ class DockerRuntime implements ContainerRuntime {
     const {
       nodeName,
       binary = "docker",
+      host = "",
       requestTimeoutMs = 120_000,
       logMaxSizeBytes = 10 << 20,
       logMaxFiles = 5,
     } = options;
-    this.#client = new DockerClient(processes, clock, binary, requestTimeoutMs);
+    this.#client = new DockerClient(processes, clock, binary, requestTimeoutMs, host);
     this.#images = new DockerImages(this.#client);
     this.#log = log;
     this.#choices = { nodeName, logMaxSizeBytes, logMaxFiles, mayLowerOomScore: true };

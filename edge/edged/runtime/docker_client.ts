@@ -48,8 +48,13 @@ export class DockerClient {
   #asked = new Map<string, Waiting[]>();
   #inspecting = false;
 
-  constructor(processes: Processes, clock: Clock, binary: string, timeoutMs: number) {
-    this.#processes = processes;
+  constructor(processes: Processes, clock: Clock, binary: string, timeoutMs: number, host = "") {
+    // What every call begins with.
+    const first = host === "" ? [] : [`--host=${host}`];
+    this.#processes = {
+      run: (call) => processes.run({ ...call, args: [...first, ...call.args] }),
+      stream: (call) => processes.stream({ ...call, args: [...first, ...call.args] }),
+    };
     this.#clock = clock;
     this.binary = binary;
     this.#timeoutMs = timeoutMs;

@@ -4,6 +4,8 @@ import { RuntimeError } from "./types.ts";
 
 const UNAVAILABLE =
   /cannot connect to the docker daemon|is the docker daemon running|error during connect|docker daemon is not running|permission denied while trying to connect|docker\.sock|unable to connect to podman/i;
+/** The connection to the engine broke in the middle of an answer. */
+const CUT_OFF = /^(error: |Error: )?(unexpected )?EOF$/im;
 const NOT_FOUND = /no such (container|object)|no such container:/i;
 const IMAGE_MISSING =
   /no such image|unable to find image|manifest (for .* )?(unknown|not found)|pull access denied|repository .*(does not exist|not found)|no matching manifest|unauthorized|requested access to the resource is denied|name unknown/i;
@@ -25,7 +27,7 @@ export function engineMessage(stderr: string): string {
 /** What a failed run of the engine's client means; `action` is what was tried, as in "Cannot start container". */
 export function engineError(action: string, code: number, stderr: string): RuntimeError {
   const text = engineMessage(stderr) || `the engine's client exited with ${code}`;
-  const kind = UNAVAILABLE.test(stderr)
+  const kind = UNAVAILABLE.test(stderr) || CUT_OFF.test(stderr)
     ? "unavailable"
     : NOT_FOUND.test(stderr)
     ? "not-found"

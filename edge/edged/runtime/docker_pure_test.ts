@@ -255,6 +255,11 @@ Deno.test("engineError() tells what to do about it", async (t) => {
       "unavailable",
     ],
     ["error during connect: Get http://...: EOF", "unavailable"],
+    ["unexpected EOF\n", "unavailable"],
+    [
+      "docker: Error response from daemon: runc: can't get final child's PID from pipe: EOF: unknown",
+      "failed",
+    ],
     ["Error: No such container: abc", "not-found"],
     ["Error response from daemon: No such container: abc", "not-found"],
     ["Error: No such object: abc", "not-found"],

@@ -1,5 +1,5 @@
 import type { DockerClient } from "./docker_client.ts";
-import { clientError, engineError } from "./docker_errors.ts";
+import { clientError, engineError, engineMessage } from "./docker_errors.ts";
 import { Label } from "./docker_names.ts";
 import { EVENT_ACTIONS, parseEvent } from "./docker_parse.ts";
 import { RuntimeError, type RuntimeEvent } from "./types.ts";
@@ -46,9 +46,12 @@ export async function* dockerEvents(
     if (signal.aborted) return;
     throw clientError(action, client.binary, error, signal);
   }
-  const exit = await code;
-  if (exit !== 0) throw engineError(action, exit, stderr);
-  throw new RuntimeError("unavailable", `${action}: the engine ended the stream`);
+  // Whatever it says at the end, nothing is known any more of what happens.
+  await code;
+  throw new RuntimeError(
+    "unavailable",
+    `${action}: ${engineMessage(stderr) || "the engine ended the stream"}`,
+  );
 }
 
 /** What {@linkcode dockerLogs} shows. */
