@@ -61,7 +61,7 @@ function start(options: { pods?: unknown[]; connected?: boolean; port?: number }
     metrics: new MetricsRegistry(),
     facts: () => Promise.resolve(() => FACTS),
     onListen: listening.resolve,
-  }, { nodeName: "edge-1", version: "v1.23.1", readOnlyPort: options.port ?? 0 });
+  }, { nodeName: "edge-1", version: "v1.32.10-kubeedge-v1.23.1", readOnlyPort: options.port ?? 0 });
   const controller = new AbortController();
   const run = module.run(controller.signal);
   const settle = async () => {

@@ -6,7 +6,7 @@ import { sameJson, strategicDiff } from "./strategic_patch.ts";
 /** What of a node is decided and not found out. */
 export interface NodeSpec {
   nodeName: string;
-  /** Version of edgecore, as in `v1.23.1`. */
+  /** The version as `kubeletVersion` has it: "v1.32.10-kubeedge-v1.23.1". */
   version: string;
   labels: Readonly<Record<string, string>>;
   taints: readonly Taint[];
@@ -22,9 +22,6 @@ export interface EngineState {
   /** Why it does not answer; absent when it does. */
   failure?: string | undefined;
 }
-
-/** The Kubernetes release that is spoken. Upstream: kubeedge go.mod (k8s.io/kubernetes fork v1.32.10-kubeedge1) @ 16cd854 */
-export const KUBERNETES_VERSION = "v1.32.10";
 
 /** Held back from pods. Upstream: kubelet eviction defaults: memory.available<100Mi, nodefs.available<10% */
 const RESERVED_MEMORY_BYTES = 100 * 2 ** 20;
@@ -55,7 +52,6 @@ export function nodeStatus(
   const hugeBytes = Object.values(facts.hugePages).reduce((sum, bytes) => sum + bytes, 0);
   const reservedDisk = Math.floor(RESERVED_DISK_SHARE * facts.disk.totalBytes);
   const common = { cpu: String(facts.cpus), pods: String(spec.maxPods), ...hugePages };
-  const version = `${KUBERNETES_VERSION}-kubeedge-${spec.version}`;
   return {
     capacity: {
       ...common,
@@ -82,8 +78,8 @@ export function nodeStatus(
       kernelVersion: facts.kernelVersion,
       osImage: facts.osImage,
       containerRuntimeVersion: engine.name === "" ? "" : `${engine.name}://${engine.version}`,
-      kubeletVersion: version,
-      kubeProxyVersion: spec.version,
+      kubeletVersion: spec.version,
+      kubeProxyVersion: spec.version.split("-kubeedge-").at(-1)!,
       operatingSystem: "linux",
       architecture: facts.architecture,
     },

@@ -9,7 +9,7 @@ import { FACTS, MemoryKubeApi } from "./testing.ts";
 
 const SPEC = {
   nodeName: "edge-ke",
-  version: "v0.0.0-master+$Format:%h$",
+  version: "v1.32.10-kubeedge-v0.0.0-master+$Format:%h$",
   labels: {},
   taints: [],
   maxPods: 110,

@@ -4,7 +4,7 @@ import type { Taint } from "../../common/api/core_v1.ts";
 export interface EdgedOptions {
   /** Name of the node; checked to be a DNS subdomain. */
   nodeName: string;
-  /** Version of edgecore, for `kubeletVersion`: "v1.23.1". */
+  /** The node's `kubeletVersion`: "v1.32.10-kubeedge-v1.23.1". */
   version: string;
   /** Directory of the pods' volumes; its file system is the node's ephemeral storage. @default "/var/lib/kubelet" */
   rootDirectory?: string;
