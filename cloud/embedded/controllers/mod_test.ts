@@ -326,6 +326,62 @@ Deno.test("controlPlaneControllers() carries out foreground deletion and orphani
     assert.equal(kube.peekAll(PODS).length, 1);
   }));
 
+Deno.test("controlPlaneControllers() recreates without ever having two templates at a time", () =>
+  withCluster(async ({ kube, clock, until, kubelet }) => {
+    kube.seed(NODES, node("edge-1"));
+    const recreate = (image: string): Deployment => {
+      const given = deployment(2, image);
+      return { ...given, spec: { ...given.spec!, strategy: { type: "Recreate" } } };
+    };
+    await kube.create(DEPLOYMENTS, recreate("web:1"));
+    await until("the pods", () => kube.peekAll(PODS).filter((pod) => pod.spec?.nodeName).length === 2);
+    await kubelet();
+    await until("the rollout", () => isRolledOut(kube, 2));
+    const body = { spec: { template: recreate("web:2").spec!.template } };
+    await kube.patch(DEPLOYMENTS, { name: "web", namespace: "default" }, { type: "merge", body });
+    await until(
+      "the old to be told to go",
+      () => kube.peekAll(PODS).every((pod) => pod.metadata?.deletionTimestamp),
+    );
+    await clock.advance(5000);
+    assert.deepEqual(images(kube), ["web:1", "web:1"]);
+    await kubelet();
+    await until("the new", () => images(kube).join() === "web:2,web:2");
+  }));
+
+Deno.test("controlPlaneControllers() hold a paused deployment and go on when it is resumed", () =>
+  withCluster(async ({ kube, clock, until, kubelet }) => {
+    kube.seed(NODES, node("edge-1"));
+    const ref = { name: "web", namespace: "default" };
+    const change = (spec: object) => kube.patch(DEPLOYMENTS, ref, { type: "merge", body: { spec } });
+    const progressing = () => findCondition(web(kube)?.status?.conditions, "Progressing")?.reason;
+    await kube.create(DEPLOYMENTS, deployment(2));
+    await until("the pods", () => kube.peekAll(PODS).filter((pod) => pod.spec?.nodeName).length === 2);
+    await kubelet();
+    await until("the rollout", () => isRolledOut(kube, 2));
+    await change({ paused: true, template: deployment(2, "web:2").spec!.template });
+    await until("the condition", () => progressing() === "DeploymentPaused");
+    await clock.advance(5000);
+    assert.deepEqual(images(kube), ["web:1", "web:1"]);
+    await change({ replicas: 3 });
+    await until("scaling all the same", () => images(kube).length === 3);
+    await change({ paused: null });
+    await until("the new template", () => images(kube).includes("web:2"));
+  }));
+
+Deno.test("controlPlaneControllers() tell when a rollout has not moved for too long", () =>
+  withCluster(async ({ kube, clock, until }) => {
+    const given = deployment(1);
+    await kube.create(DEPLOYMENTS, { ...given, spec: { ...given.spec!, progressDeadlineSeconds: 30 } });
+    const progressing = () => findCondition(web(kube)?.status?.conditions, "Progressing");
+    await until("the replica set", () => progressing()?.reason === "ReplicaSetUpdated");
+    await clock.advance(29_000);
+    assert.equal(progressing()?.status, "True");
+    await clock.advance(3_000);
+    assert.equal(progressing()?.status, "False");
+    assert.equal(progressing()?.reason, "ProgressDeadlineExceeded");
+  }));
+
 Deno.test("controlPlaneControllers() gets there though the server fails again and again", async () => {
   let count = 0;
   let failures = 0;
