@@ -7,10 +7,16 @@ import { DEMO_IMAGE, dockerAnswers, PAUSE } from "./docker_support.ts";
 import { systemProcesses } from "./processes.ts";
 import { type ContainerRuntime, RuntimeError } from "./types.ts";
 
-/** An engine of this test alone, with everything below one directory. */
+/**
+ * An engine of this test alone, with everything below one directory, and in a network namespace of its own: without one it
+ * would take the bridge of the machine's engine away.
+ */
 function startEngine(dir: string): Deno.ChildProcess {
-  return new Deno.Command("dockerd", {
+  return new Deno.Command("unshare", {
     args: [
+      "--net",
+      "--",
+      "dockerd",
       `--host=unix://${dir}/docker.sock`,
       `--data-root=${dir}/data`,
       `--exec-root=${dir}/exec`,
