@@ -62,6 +62,9 @@ const MAX_WAIT_MS = 2_000;
 /** A delete sent this long before the connection ended has arrived or was repeated by the hub many times. */
 const DELETE_SETTLED_MS = 120_000;
 
+/** How often it is looked up whether what nodes have and no pod needs still exists. */
+const SWEEP_MS = 1_800_000;
+
 /** Nodes that are gone from the API of which is remembered what they were sent. */
 const MAX_REMOVED_NODES = 1000;
 
@@ -128,7 +131,8 @@ export class Downstream {
       for (const delivery of deliveries) this.#recall(delivery);
       this.#tasks.add(removeOrphans(signal), signal);
       this.#synced = true;
-      for (const node of this.#links.keys()) this.#look(node);
+      for (const [node, link] of this.#links) if (link.connected) this.#begin(node, link, signal);
+      this.#tasks.add(this.#sweep(signal), signal);
       synced();
       await Promise.race([this.#tasks.failed, aborted(signal)]);
     } catch (error) {
@@ -158,7 +162,28 @@ export class Downstream {
     link.connected = true;
     for (const delivered of link.delivered.values()) delivered.stale = true;
     for (const tombstone of link.tombstones.values()) tombstone.sentAt = undefined;
+    if (this.#synced && this.#signal !== undefined) this.#begin(node, link, this.#signal);
+  }
+
+  #begin(node: string, link: NodeLink, signal: AbortSignal): void {
+    this.#lookAtUnused(node, link, signal);
     this.#look(node);
+  }
+
+  /** What a node has and none of its pods needs is watched by nobody: whether it still exists is looked up now and then. */
+  #lookAtUnused(node: string, link: NodeLink, signal: AbortSignal): void {
+    for (const { type, namespace, name } of link.delivered.values()) {
+      if (type !== "configmap" && type !== "secret") continue;
+      const reference = { type, namespace, name };
+      if (!this.#components.index.references(node, reference)) this.#objects.glance(reference, signal);
+    }
+  }
+
+  async #sweep(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await this.#components.clock.sleep(SWEEP_MS, { signal });
+      for (const [node, link] of this.#links) if (link.connected) this.#lookAtUnused(node, link, signal);
+    }
   }
 
   /** A message of a node came, so it is connected, whether or not that was told. */
@@ -258,7 +283,13 @@ export class Downstream {
   }
 
   #objectChanged(reference: Reference, event?: InformerEvent<KubeObject>): void {
-    for (const node of this.#components.index.nodesOf(reference)) {
+    const nodes = new Set(this.#components.index.nodesOf(reference));
+    const { type, namespace, name } = reference;
+    if (type !== "persistentvolumeclaim") {
+      const key = objectKey({ type, namespace, name });
+      for (const [node, { delivered }] of this.#links) if (delivered.has(key)) nodes.add(node);
+    }
+    for (const node of nodes) {
       if (event?.type === "deleted") this.#keepLast(node, event.object);
       this.#look(node);
     }
@@ -271,7 +302,7 @@ export class Downstream {
 
   #follow({ added, removed }: ReferenceChange): void {
     if (this.#signal === undefined) return;
-    for (const reference of removed) this.#objects.remove(reference);
+    for (const reference of removed) this.#objects.remove(reference, this.#signal);
     for (const reference of added) this.#objects.add(reference, this.#signal);
   }
 

@@ -102,16 +102,52 @@ Deno.test("edgeController() sends changes of ConfigMaps and Secrets to the nodes
   assert.ok(!rig.sent.some(({ route }) => route.resource.startsWith("node/edge-2/default/")));
 });
 
-Deno.test("edgeController() ends the watch of what no pod refers to any more", async () => {
+const watchedObjects = ({ metrics }: Rig) =>
+  metrics.collect().find(({ name }) => name === "edgecontroller_watched_objects")?.samples[0]?.value;
+
+Deno.test("edgeController() ends the watch of what no pod refers to any more, after a while", async () => {
   await using rig = new Rig();
   const from = await connected(rig);
   await rig.kube.delete(PODS, { namespace: "default", name: "web" }, { gracePeriodSeconds: 0 });
   await rig.pushed("delete", "node/edge-1/default/pod/web", from);
+  assert.equal(watchedObjects(rig), 2);
+  await rig.kube.delete(SECRETS, { namespace: "default", name: "secret" });
+  await rig.pushed("delete", "node/edge-1/default/secret/secret", from);
+  await rig.clock.advance(300_000);
+  assert.equal(watchedObjects(rig), 0);
   await rig.kube.update(CONFIG_MAPS, { ...CONFIG, data: { a: "2" } });
   await rig.settle();
-  assert.deepEqual(rig.pushes(from), ["delete default/pod/web"]);
-  const gauge = rig.metrics.collect().find(({ name }) => name === "edgecontroller_watched_objects");
-  assert.equal(gauge?.samples[0]?.value, 0);
+  assert.deepEqual(rig.pushes(from), ["delete default/pod/web", "delete default/secret/secret"]);
+});
+
+Deno.test("edgeController() finds out that what no pod needs was deleted, by and by and at the next connection", async () => {
+  for (const event of ["time", "connection"] as const) {
+    await using rig = new Rig();
+    const from = await connected(rig);
+    await rig.kube.delete(PODS, { namespace: "default", name: "web" }, { gracePeriodSeconds: 0 });
+    await rig.pushed("delete", "node/edge-1/default/pod/web", from);
+    await rig.clock.advance(300_000);
+    await rig.kube.delete(CONFIG_MAPS, { namespace: "default", name: "config" });
+    await rig.settle();
+    assert.ok(!rig.pushes(from).includes("delete default/configmap/config"));
+    if (event === "time") await rig.clock.advance(1_800_000);
+    else await rig.connect("edge-1");
+    await rig.pushed("delete", "node/edge-1/default/configmap/config", from);
+    assert.ok(!rig.pushes(from).includes("delete default/secret/secret"));
+  }
+});
+
+Deno.test("edgeController() keeps the watch when a pod is made anew", async () => {
+  await using rig = new Rig();
+  const from = await connected(rig);
+  await rig.kube.delete(PODS, { namespace: "default", name: "web" }, { gracePeriodSeconds: 0 });
+  await rig.pushed("delete", "node/edge-1/default/pod/web", from);
+  await rig.kube.create(PODS, pod("web-2", "edge-1"));
+  await rig.pushed("insert", "node/edge-1/default/pod/web-2", from);
+  await rig.clock.advance(300_000);
+  assert.equal(watchedObjects(rig), 2);
+  const lists = rig.kube.calls.filter(({ verb, resource }) => verb === "list" && resource === "secrets");
+  assert.equal(lists.length, 1);
 });
 
 Deno.test("edgeController() does not tell an edge what the edge itself wrote", async () => {

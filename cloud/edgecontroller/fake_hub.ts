@@ -1,5 +1,5 @@
 import { FakeClock } from "../../common/module/fake_clock.ts";
-import { informer } from "../../common/kubeclient/mod.ts";
+import { informer, type KubeClient } from "../../common/kubeclient/mod.ts";
 import { FakeKubeClient, type FakeKubeClientOptions } from "../../common/kubeclient/fake_client.ts";
 import { MetricsRegistry } from "../../common/metrics/mod.ts";
 import { type Message, newMessage, Operation } from "../../common/model/mod.ts";
@@ -24,13 +24,16 @@ export class Rig implements AsyncDisposable {
   #watchers: Array<() => void> = [];
 
   constructor(
-    { kube = {}, log = silentLogger, ...options }: Partial<EdgeControllerOptions> & {
+    { kube = {}, api, log = silentLogger, ...options }: Partial<EdgeControllerOptions> & {
       kube?: FakeKubeClientOptions;
+      /** A real API instead of the fake, which then stays empty. */
+      api?: KubeClient;
       log?: Logger;
     } = {},
   ) {
     this.kube = new FakeKubeClient({ now: () => this.clock.now(), ...kube });
     const { clock, metrics } = this;
+    const client = api ?? this.kube;
     this.module = edgeController({
       inbox: this.#inbox,
       cloudHub: (message) => {
@@ -38,9 +41,9 @@ export class Rig implements AsyncDisposable {
         for (const wake of this.#watchers.splice(0)) wake();
         return Promise.resolve();
       },
-      kube: this.kube,
+      kube: client,
       informers: (type, selection) =>
-        informer(this.kube, type, selection, { clock, log: silentLogger, random: () => 0 }),
+        informer(client, type, selection, { clock, log: silentLogger, random: () => 0 }),
       clock,
       log,
       metrics,

@@ -16,6 +16,8 @@ export type InformerSource = <T extends KubeObject>(
 interface Watched {
   informer: Informer<ConfigMap> | Informer<Secret>;
   stop: AbortController;
+  /** While nobody refers to the object any more, ends the wait for someone who does. */
+  lingering?: AbortController;
 }
 
 /** What a {@linkcode ObjectWatch} is made of. */
@@ -29,6 +31,12 @@ export interface ObjectWatchComponents {
 
 /** How many objects are listed for the first time at once, so that a start does not flood the API server. */
 const MAX_STARTING = 32;
+
+/**
+ * A watch goes on for so long after the last reference: an application is often removed pod by pod and then its ConfigMaps,
+ * and a pod that is made anew should not cost a new watch.
+ */
+const LINGER_MS = 300_000;
 
 /** After this long an object that cannot be listed no longer keeps others from being listed. */
 const STARTING_MS = 5_000;
@@ -58,7 +66,13 @@ export class ObjectWatch {
   /** Begins to watch an object. Claims are not watched: they are only read when asked for. */
   add(reference: Reference, signal: AbortSignal): void {
     const key = referenceKey(reference);
-    if (reference.type === "persistentvolumeclaim" || this.#watched.has(key)) return;
+    if (reference.type === "persistentvolumeclaim") return;
+    const watched = this.#watched.get(key);
+    if (watched !== undefined) {
+      watched.lingering?.abort();
+      delete watched.lingering;
+      return;
+    }
     const { informers, tasks, changed } = this.#components;
     const selection = { namespace: reference.namespace, fieldSelector: `metadata.name=${reference.name}` };
     const stop = new AbortController();
@@ -75,11 +89,26 @@ export class ObjectWatch {
     });
   }
 
-  /** Ends to watch an object. */
-  remove(reference: Reference): void {
+  /** Nobody refers to the object any more: its watch ends after a while. */
+  remove(reference: Reference, signal: AbortSignal): void {
     const key = referenceKey(reference);
-    this.#watched.get(key)?.stop.abort();
-    this.#watched.delete(key);
+    const watched = this.#watched.get(key);
+    if (watched === undefined || watched.lingering !== undefined) return;
+    const lingering = watched.lingering = new AbortController();
+    const { clock, tasks } = this.#components;
+    const ended = AbortSignal.any([signal, lingering.signal]);
+    const end = clock.sleep(LINGER_MS, { signal: ended }).then(() => {
+      watched.stop.abort();
+      this.#watched.delete(key);
+    });
+    tasks.add(end, ended);
+  }
+
+  /** Looks at an object that nobody refers to, for a while. */
+  glance(reference: Reference, signal: AbortSignal): void {
+    if (this.#watched.has(referenceKey(reference))) return;
+    this.add(reference, signal);
+    this.remove(reference, signal);
   }
 
   /** What is known of a ConfigMap. */

@@ -44,7 +44,8 @@ export interface NodePlan {
  *
  * First what is gone, then the Node, then ConfigMaps and Secrets, then the pods that refer to them: so that a pod never
  * starts with an old copy from an earlier time, and starts without asking. A pod waits at most `maxWaitMs` for that.
- * ConfigMaps and Secrets that no pod refers to any more stay where they are: others on the edge may read them.
+ * ConfigMaps and Secrets that no pod refers to any more stay where they are, since others on the edge may read them, and go
+ * when it is known that they are gone.
  */
 export function planNode(
   name: string,
@@ -119,7 +120,16 @@ export function planNode(
   for (const { id, pod } of ready) want(id, pod);
 
   for (const [key, before] of state.delivered) {
-    if ((before.type === "pod" || before.type === "node") && !wanted.has(key)) deletes.push(deletion(before));
+    if (before.type === "pod" || before.type === "node") {
+      if (!wanted.has(key)) deletes.push(deletion(before));
+    } else if (!looked.has(key)) {
+      const found = before.type === "secret"
+        ? world.secret(before.namespace, before.name)
+        : world.configMap(before.namespace, before.name);
+      const isGone = found.state === "absent" ||
+        (found.state === "present" && found.object.metadata?.uid !== before.uid);
+      if (isGone) deletes.push(deletion(before));
+    }
   }
   return { steps: [...deletes, ...steps], waiting };
 }

@@ -128,9 +128,17 @@ Deno.test("planNode() deletes the old incarnation before it sends the new one", 
   });
 });
 
-Deno.test("planNode() leaves ConfigMaps that no pod refers to any more", () => {
+Deno.test("planNode() leaves ConfigMaps that no pod refers to any more, unless they are gone", () => {
   const has = delivered(deliveredOf(NODE_NAME, NODE), deliveredOf(CONFIG_NAME, CONFIG));
-  assert.deepEqual(plan(world({ pods: [] }), state({ delivered: has })).steps, []);
+  const changed: ConfigMap = { metadata: { ...CONFIG.metadata, resourceVersion: "9" }, data: { a: "1" } };
+  for (const found of [{ state: "unknown" }, present(CONFIG), present(changed)] as const) {
+    assert.deepEqual(plan(world({ pods: [], configMap: () => found }), state({ delivered: has })).steps, []);
+  }
+  const anew: ConfigMap = { metadata: { ...CONFIG.metadata, uid: "new" } };
+  for (const found of [{ state: "absent" }, present(anew)] as const) {
+    const gone = world({ pods: [], configMap: () => found });
+    assert.deepEqual(plan(gone, state({ delivered: has })).steps, ["delete default/configmap/config c"]);
+  }
 });
 
 Deno.test("planNode() gives a node without a Node nothing and leaves it the pods that exist", () => {
