@@ -10,8 +10,10 @@ const LEASE_SECONDS = 40;
  * Upstream: k8s.io/component-helpers apimachinery/lease/controller.go @ v1.32
  */
 export class LeaseKeeper {
-  /** Pause between renewals: a quarter of what the lease lasts. */
-  static readonly renewMs = LEASE_SECONDS * 1000 / 4;
+  /** How long the cloud takes the node for alive after a renewal. */
+  static readonly durationMs = LEASE_SECONDS * 1000;
+  /** Pause between renewals. */
+  static readonly renewMs = LeaseKeeper.durationMs / 4;
 
   readonly #name: string;
   readonly #api: Pick<KubeApi, "getLease" | "createLease" | "updateLease">;

@@ -189,12 +189,16 @@ export class NodeAgent {
   async #keepLease(signal: AbortSignal): Promise<void> {
     const { log, clock, random = Math.random } = this.#c;
     let failures = 0;
+    let renewedAt = clock.now();
     while (!signal.aborted) {
       this.#leaseWoken = false;
       let waitMs = LeaseKeeper.renewMs;
       try {
         await this.#lease.renew(this.#known?.metadata?.uid, clock.now());
         failures = 0;
+        // While the lease had run out, the cloud gave the node up.
+        if (clock.now() - renewedAt > LeaseKeeper.durationMs) this.reconnected();
+        renewedAt = clock.now();
       } catch (error) {
         if (signal.aborted) return;
         waitMs = backoffMs(failures++, { baseMs: 200, maxMs: 7_000 }, random());

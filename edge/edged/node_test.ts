@@ -192,6 +192,17 @@ Deno.test("NodeAgent puts right what the cloud made of a node it had lost", asyn
   assert.match(JSON.stringify(bench.api.nodePatches[0]), /"status":"True","type":"Ready"/);
 });
 
+Deno.test("NodeAgent sends its conditions again after the lease had run out", async () => {
+  await using bench = start();
+  await bench.clock.advance(0);
+  bench.api.connected = false;
+  await bench.clock.advance(120_000);
+  assert.equal(bench.api.nodePatches.length, 0);
+  bench.api.connected = true;
+  await bench.clock.advance(20_000);
+  assert.match(JSON.stringify(bench.api.nodePatches), /EdgeReady/);
+});
+
 Deno.test("NodeAgent reads the lease again after somebody else wrote it", async () => {
   await using bench = start();
   await bench.clock.advance(0);

@@ -150,6 +150,8 @@ function planContainers(
       wake(hold.later !== undefined && !old ? hold.later.atMs : hold.untilMs);
       return false;
     }
+    // Until it runs, what kept it from running is still what there is to say.
+    if (hold !== undefined) waiting.set(container.name, hold.later?.waiting ?? hold.waiting);
     const crashed = runtime.containers.find((c) => c.name === container.name && c.state === "exited");
     const finishedAt = crashed?.finishedAt ?? crashed?.createdAt;
     if (finishedAt !== undefined) {

@@ -274,17 +274,18 @@ export class PodWorker {
   #holdBack(plan: PodPlan, now: number, deadline: number | undefined): PodPlan {
     const wakes = [plan.wakeAt, deadline];
     for (const [what, hold] of this.#podHolds) {
-      if (hold.untilMs <= now) continue;
       const held = (step: PodStep) =>
         step.do === "start-container" || (what === "sandbox" && step.do === "create-sandbox");
       if (!plan.stages.some((stage) => stage.some(held))) continue;
+      for (const { name } of [...this.#pod?.spec.initContainers ?? [], ...this.#pod?.spec.containers ?? []]) {
+        if (!plan.waiting.has(name)) plan.waiting.set(name, hold.waiting);
+      }
+      // A new try is due; until it succeeds, the last failure is still what there is to say.
+      if (hold.untilMs <= now) continue;
       wakes.push(hold.untilMs);
       plan.stages = plan.stages.map((stage) => stage.filter((step) => !held(step))).filter((s) =>
         s.length > 0
       );
-      for (const { name } of [...this.#pod?.spec.initContainers ?? [], ...this.#pod?.spec.containers ?? []]) {
-        if (!plan.waiting.has(name)) plan.waiting.set(name, hold.waiting);
-      }
     }
     const next = wakes.filter((at): at is number => at !== undefined);
     if (next.length > 0) plan.wakeAt = Math.min(...next);
