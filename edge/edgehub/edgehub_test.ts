@@ -3,6 +3,7 @@ import { type Message, newMessage } from "../../common/model/mod.ts";
 import type { Clock } from "../../common/module/mod.ts";
 import { FakeClock } from "../../common/module/fake_clock.ts";
 import { type Harness, startEdgeHub } from "./_harness.ts";
+import { StallingProxy } from "./_stalling_proxy.ts";
 import { type Session, TestCloud } from "./_test_cloud.ts";
 import type { EdgeHubOptions } from "./mod.ts";
 
@@ -273,17 +274,23 @@ Deno.test("edgeHub() sends a keepalive every heartbeat", async () => {
   }, { heartbeatMs: 20 })();
 });
 
-Deno.test(
-  "edgeHub() gives up a link over which nothing can be written",
-  whenLinked(async ({ cloud, hub, session }) => {
-    session.raw.pause();
+Deno.test("edgeHub() gives up a link over which nothing can be written", () =>
+  inTempDir(async (directory) => {
+    await using cloud = await TestCloud.start();
+    await using proxy = new StallingProxy(cloud.ports.hub);
+    const options = cloud.options(directory, {
+      token: await cloud.token(),
+      websocketServer: `127.0.0.1:${proxy.port}`,
+      writeDeadlineMs: 300,
+    });
+    await using hub = await startEdgeHub(options);
+    const session = await cloud.session();
+    await session.next();
+    proxy.stall();
     const block = "x".repeat(1_000_000);
     for (let i = 0; i < 40; i++) await hub.give(request("insert", `default/event/e${i}`, block));
     await hub.log(/link to the cloud has ended.*nothing could be written/);
-    session.raw.destroy();
-    await cloud.session();
-  }, { writeDeadlineMs: 300 }),
-);
+  }));
 
 Deno.test(
   "edgeHub() gives up a link over which a due reply does not come",

@@ -1,6 +1,6 @@
-import { StatusError } from "../../common/errors/mod.ts";
+import { errorText, StatusError } from "../../common/errors/mod.ts";
 import type { Credentials } from "./credentials.ts";
-import { explain } from "./https_request.ts";
+import { explain } from "./explain.ts";
 
 /** How the hub is dialled. */
 export interface DialOptions {
@@ -41,7 +41,6 @@ export async function dialWebSocket(options: DialOptions): Promise<Link> {
     caCerts: [credentials.ca],
     cert: credentials.certificate,
     key: credentials.key,
-    http2: false,
   });
   const socket = new WebSocket(url, { headers: { ...headers }, client });
   const over = Promise.withResolvers<string>();
@@ -58,6 +57,7 @@ export async function dialWebSocket(options: DialOptions): Promise<Link> {
   };
   let closeTimer: ReturnType<typeof setTimeout> | undefined;
   const close = (reason: string) => {
+    if (ended) return;
     failure ||= reason;
     if (socket.readyState < WebSocket.CLOSING) socket.close();
     closeTimer ??= setTimeout(() => end(reason), CLOSE_TIMEOUT_MS);
@@ -93,7 +93,50 @@ export async function dialWebSocket(options: DialOptions): Promise<Link> {
   } catch (cause) {
     await over.promise;
     if (signal.aborted) throw signal.reason;
-    throw new StatusError("ServiceUnavailable", `Cannot connect to ${url}${explain(cause)}`, { cause });
+    throw HIDDEN_CAUSE.test(errorText(cause)) ? await diagnose(options) : unreachable(url, cause);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+/**
+ * When the TLS handshake fails the runtime tries HTTP/2 and reports only that this failed, whatever was wrong before.
+ */
+const HIDDEN_CAUSE = /HTTP\/2|NoApplicationProtocol/;
+const DIAGNOSIS_TIMEOUT_MS = 5000;
+
+function unreachable(url: string, cause: unknown): StatusError {
+  return new StatusError("ServiceUnavailable", `Cannot connect to ${url}${explain(cause)}`, { cause });
+}
+
+/** Why a handshake failed, found out by a plain request to the same port with the same certificates. */
+async function diagnose({ url, credentials, signal }: DialOptions): Promise<StatusError> {
+  using client = Deno.createHttpClient({
+    caCerts: [credentials.ca],
+    cert: credentials.certificate,
+    key: credentials.key,
+  });
+  const limit = new AbortController();
+  const stop = () => limit.abort(signal.reason);
+  const timer = setTimeout(stop, DIAGNOSIS_TIMEOUT_MS);
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    const reply = await fetch(url.replace(/^wss:/, "https:"), {
+      client,
+      signal: limit.signal,
+      redirect: "manual",
+    });
+    await reply.body?.cancel();
+    return unreachable(
+      url,
+      new Error(
+        `it answers HTTP ${reply.status}: edgeHub.websocket.server must be cloudcore's WebSocket address, port 10000`,
+      ),
+    );
+  } catch (error) {
+    signal.throwIfAborted();
+    return unreachable(url, error);
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", stop);
