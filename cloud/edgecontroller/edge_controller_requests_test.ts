@@ -1,0 +1,252 @@
+import assert from "node:assert/strict";
+import type { ConfigMap, Secret } from "../../common/api/core_v1.ts";
+import { StatusError } from "../../common/errors/mod.ts";
+import { NODES, PODS } from "../../common/kubeclient/mod.ts";
+import { createLogger } from "../../common/module/mod.ts";
+import { connected, contentOf, EDGE_LABELS, errorOf, node } from "./_testing.ts";
+import { Rig } from "./fake_hub.ts";
+
+Deno.test("edgeController() names the incarnation in every patch of a pod, and reads no pod that it knows", async () => {
+  await using rig = new Rig();
+  await connected(rig);
+  await rig.ask("patch", "node/edge-1/default/podpatch/web", '{"status":{"phase":"Running"}}');
+  const calls = rig.kube.calls.filter(({ resource, name }) => resource === "pods" && name === "web");
+  assert.deepEqual(calls, [{
+    verb: "patch",
+    resource: "pods",
+    namespace: "default",
+    name: "web",
+    subresource: "status",
+    body: { metadata: { uid: "uid-web" }, status: { phase: "Running" } },
+  }]);
+});
+
+Deno.test("edgeController() leaves a pod alone that was made anew, and says OK", async () => {
+  await using rig = new Rig();
+  await connected(rig);
+  for (const content of ["uid-old", { preconditions: { uid: "uid-old" } }]) {
+    assert.equal((await rig.ask("delete", "node/edge-1/default/pod/web", content)).content, "OK");
+  }
+  assert.equal((await rig.ask("delete", "node/edge-1/default/pod/gone", "uid-gone")).content, "OK");
+  assert.ok(rig.kube.peek(PODS, "default/web"));
+});
+
+Deno.test("edgeController() answers a patch of a pod that is gone or another with what is wrong", async () => {
+  await using rig = new Rig();
+  await connected(rig);
+  const gone = await rig.ask("patch", "node/edge-1/default/podpatch/gone", '{"status":{}}');
+  assert.deepEqual([errorOf(gone).reason, errorOf(gone).code], ["NotFound", 404]);
+  const old = '{"metadata":{"uid":"uid-old"},"status":{"phase":"Failed"}}';
+  assert.equal(errorOf(await rig.ask("patch", "node/edge-1/default/podpatch/web", old)).reason, "Conflict");
+  assert.equal(rig.kube.peek(PODS, "default/web")?.status?.phase, "Pending");
+});
+
+Deno.test("edgeController() registers a node with its address and what a node may say of itself", async () => {
+  await using rig = new Rig();
+  await rig.module.ready;
+  await rig.connect("edge-9");
+  const sent = {
+    metadata: {
+      name: "edge-9",
+      labels: { ...EDGE_LABELS, "kubernetes.io/os": "linux" },
+      annotations: { cloudcore: "203.0.113.9", a: "1" },
+      finalizers: ["stay"],
+      ownerReferences: [{ apiVersion: "v1", kind: "ConfigMap", name: "x", uid: "x" }],
+    },
+    spec: { taints: [{ key: "k", effect: "NoSchedule" }], configSource: {} },
+    status: { phase: "Running" },
+  };
+  const reply = await rig.ask("insert", "node/edge-9/null/node/edge-9", sent);
+  assert.equal(contentOf<{ Err: unknown }>(reply).Err, null);
+  const stored = rig.kube.peek(NODES, "edge-9")!;
+  assert.deepEqual(stored.metadata?.annotations, { cloudcore: "192.0.2.1", a: "1" });
+  assert.deepEqual(stored.metadata?.labels, sent.metadata.labels);
+  assert.equal(stored.metadata?.finalizers, undefined);
+  assert.equal(stored.metadata?.ownerReferences, undefined);
+  assert.deepEqual(stored.spec, { taints: sent.spec.taints });
+  await rig.pushed("update", "node/edge-9/null/node/edge-9");
+  const again = await rig.ask("insert", "node/edge-9/null/node/edge-9", sent);
+  assert.deepEqual([errorOf(again).reason, errorOf(again).code], ["AlreadyExists", 409]);
+});
+
+Deno.test("edgeController() refuses what is not the node's, in the form it waits for, once in the log", async (t) => {
+  const lines: string[] = [];
+  await using rig = new Rig({ log: createLogger("test", { write: (line) => lines.push(line) }) });
+  await connected(rig);
+  await rig.connect("edge-2");
+  const rows: Array<[string, string, string, unknown, "wrapper" | "bare"]> = [
+    ["another's pod", "patch", "default/podpatch/web", '{"status":{}}', "wrapper"],
+    ["another's Secret", "query", "default/secret/secret", null, "bare"],
+    ["another's Lease", "update", "kube-node-lease/lease/edge-1", {}, "wrapper"],
+    ["another's Node", "patch", "null/nodepatch/edge-1", "{}", "wrapper"],
+    ["a token", "query", "default/serviceaccounttoken/default", {
+      spec: { boundObjectRef: { apiVersion: "v1", kind: "Pod", name: "web", uid: "uid-web" } },
+    }, "bare"],
+    ["a deletion", "delete", "default/pod/web", "uid-web", "bare"],
+    ["signing", "insert", "default/certificatesigningrequest/x", {}, "wrapper"],
+    ["reading a signature", "query", "default/certificatesigningrequest/x", null, "bare"],
+  ];
+  for (const [name, operation, resource, content, form] of rows) {
+    await t.step(name, async () => {
+      const reply = await rig.ask(operation, `node/edge-2/${resource}`, content);
+      assert.equal("Object" in (reply.content as object), form === "wrapper");
+      assert.deepEqual([errorOf(reply).reason, errorOf(reply).code], ["Forbidden", 403]);
+      await rig.ask(operation, `node/edge-2/${resource}`, content);
+    });
+  }
+  assert.equal(lines.filter((line) => line.includes("may not do")).length, rows.length);
+  assert.equal(rig.kube.peek(PODS, "default/web")?.metadata?.deletionTimestamp, undefined);
+  assert.equal((await rig.ask("query", "node/edge-1/default/secret/secret")).route.operation, "response");
+});
+
+Deno.test("edgeController() answers what it does not know instead of letting the edge wait", async () => {
+  await using rig = new Rig();
+  await connected(rig);
+  for (
+    const resource of ["node/edge-1/default/teapot/x", "node/edge-1/", "node/edge-1/default/secret/../x"]
+  ) {
+    const reply = await rig.ask("query", resource);
+    assert.equal(errorOf(reply).reason, "BadRequest");
+    assert.equal(reply.route.resource, resource);
+  }
+});
+
+Deno.test("edgeController() answers with what the API server refuses or cannot do", async () => {
+  let fail: StatusError | undefined;
+  await using rig = new Rig({
+    kube: {
+      intercept: ({ verb, resource }) => {
+        if (fail !== undefined && verb === "get" && resource === "configmaps") throw fail;
+      },
+    },
+  });
+  await connected(rig);
+  fail = new StatusError("ServiceUnavailable", "The server is starting");
+  const reply = await rig.ask("query", "node/edge-1/default/configmap/config");
+  assert.deepEqual([errorOf(reply).reason, errorOf(reply).code], ["ServiceUnavailable", 503]);
+  fail = undefined;
+  const next = await rig.ask("query", "node/edge-1/default/configmap/config");
+  assert.deepEqual(contentOf<ConfigMap>(next).data, { a: "1" });
+});
+
+Deno.test("edgeController() gives up on an API server that does not answer, and renews leases meanwhile", async () => {
+  const { promise: never, resolve } = Promise.withResolvers<void>();
+  await using rig = new Rig({
+    requestTimeoutMs: 1000,
+    kube: {
+      intercept: async ({ verb, resource }) => {
+        if (verb === "get" && resource === "secrets") await never;
+      },
+    },
+  });
+  await connected(rig);
+  const asked = await Promise.all(
+    Array.from({ length: 20 }, () => rig.give("query", "node/edge-1/default/secret/secret")),
+  );
+  const lease = { spec: { holderIdentity: "edge-1" } };
+  const reply = await rig.ask("insert", "node/edge-1/kube-node-lease/lease/edge-1", lease);
+  assert.equal(contentOf<{ Err: unknown }>(reply).Err, null);
+  await rig.clock.advance(1000);
+  resolve();
+  const refused = await rig.until(({ header }) => header.parentMsgId === asked[0]!.header.msgId);
+  assert.deepEqual([errorOf(refused).reason, errorOf(refused).code], ["Timeout", 504]);
+  const later = await rig.until(({ header }) => header.parentMsgId === asked.at(-1)!.header.msgId);
+  assert.equal(contentOf<Secret>(later).kind, "Secret");
+});
+
+Deno.test("edgeController() refuses more than it can take from one node, and serves the others", async () => {
+  const { promise: gate, resolve } = Promise.withResolvers<void>();
+  await using rig = new Rig({
+    queuePerNode: { heartbeat: 5, status: 5, bulk: 5 },
+    kube: {
+      intercept: async ({ verb, resource, name }) => {
+        if (verb === "get" && resource === "configmaps" && name === "config") await gate;
+      },
+    },
+  });
+  await connected(rig);
+  const asked = await Promise.all(
+    Array.from({ length: 10 }, () => rig.give("query", "node/edge-1/default/configmap/config")),
+  );
+  const last = await rig.until(({ header }) => header.parentMsgId === asked.at(-1)!.header.msgId);
+  assert.equal(errorOf(last).reason, "TooManyRequests");
+  assert.equal(errorOf(await rig.ask("query", "node/edge-2/default/secret/x")).reason, "Forbidden");
+  resolve();
+  const first = await rig.until(({ header }) => header.parentMsgId === asked[0]!.header.msgId);
+  assert.equal(contentOf<ConfigMap>(first).kind, "ConfigMap");
+});
+
+Deno.test("edgeController() stores events of a node under its name, not without end, and answers none", async () => {
+  await using rig = new Rig();
+  const from = await connected(rig);
+  const event = {
+    metadata: { name: "e", namespace: "default", finalizers: ["stay"] },
+    involvedObject: { kind: "Pod", namespace: "default", name: "web", uid: "uid-web" },
+    reason: "Started",
+    message: "m".repeat(5000),
+    source: { component: "kubelet", host: "edge-2" },
+  };
+  for (let i = 0; i < 150; i++) await rig.give("insert", `node/edge-1/default/event/e${i}`, event);
+  await rig.settle();
+  const created = rig.kube.calls.filter(({ verb, resource }) => verb === "create" && resource === "events");
+  assert.equal(created.length, 100);
+  const body = created[0]!.body as Record<string, Record<string, unknown>>;
+  assert.deepEqual(body.metadata, { namespace: "default", name: "e0" });
+  assert.equal(body.source?.host, "edge-1");
+  assert.equal(String(body.message).length, 1024);
+  assert.equal(rig.sent.length, from);
+});
+
+Deno.test("edgeController() serves edges before v1.12", async (t) => {
+  await using rig = new Rig();
+  const from = await connected(rig);
+  await t.step("nodestatus insert", async () => {
+    const reply = await rig.ask("insert", "node/edge-1/default/nodestatus/edge-1", node("edge-1"));
+    assert.deepEqual([reply.content, reply.route.resource], ["OK", "node/edge-1/default/node/edge-1"]);
+  });
+  await t.step("nodestatus update", async () => {
+    const reply = await rig.ask("update", "node/edge-1/default/nodestatus/edge-1", {
+      UID: "uid-edge-1",
+      Status: { conditions: [{ type: "Ready", status: "True", lastHeartbeatTime: "2020-01-01T00:00:00Z" }] },
+      ExtendResources: { "nvidia.com/gpu": [{ name: "g0" }], cloudcore: [] },
+    });
+    assert.deepEqual([reply.content, reply.route.resource], ["OK", "node/edge-1/default/node/edge-1"]);
+    const stored = rig.kube.peek(NODES, "edge-1");
+    assert.equal(stored?.status?.conditions?.[0]?.lastHeartbeatTime, "2026-01-01T00:00:00Z");
+    assert.deepEqual(stored?.metadata?.annotations, {
+      "nvidia.com/gpu": '[{"name":"g0"}]',
+      "huawei.com/gpu-status": '[{"id":"g0","healthy":true}]',
+    });
+  });
+  await t.step("podstatus update", async () => {
+    const reply = await rig.ask("update", "node/edge-1/default/podstatus", [{
+      UID: "uid-web",
+      Name: "web",
+      Status: { phase: "Running" },
+    }]);
+    assert.equal(reply.content, "OK");
+    assert.equal(rig.kube.peek(PODS, "default/web")?.status?.phase, "Running");
+  });
+  await t.step("podstatus of a pod that is gone", async () => {
+    const report = { UID: "uid-gone", Name: "gone", Status: {} };
+    assert.equal((await rig.ask("update", "node/edge-1/default/podstatus/gone", report)).content, "OK");
+    const push = await rig.pushed("delete", "node/edge-1/default/pod/gone", from);
+    assert.deepEqual(push.content, { metadata: { namespace: "default", name: "gone", uid: "uid-gone" } });
+  });
+});
+
+Deno.test("edgeController() merges labels and annotations of a node and never takes the cloud's away", async () => {
+  await using rig = new Rig();
+  const from = await connected(rig);
+  const sent = { metadata: { labels: { site: "a" }, annotations: { b: "1", cloudcore: "203.0.113.9" } } };
+  assert.equal((await rig.ask("update", "node/edge-1/null/node/edge-1", sent)).content, "OK");
+  const { metadata } = rig.kube.peek(NODES, "edge-1")!;
+  assert.deepEqual(metadata?.labels, { ...EDGE_LABELS, site: "a" });
+  assert.deepEqual(metadata?.annotations, { b: "1" });
+  await rig.pushed("update", "node/edge-1/null/node/edge-1", from);
+});
+
+Deno.test("edgeController() refuses options it cannot work with", () => {
+  assert.throws(() => new Rig({ advertiseAddress: "" }), TypeError);
+  assert.throws(() => new Rig({ requestTimeoutMs: 0 }), RangeError);
+});
