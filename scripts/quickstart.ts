@@ -12,7 +12,7 @@ import { ensureEngine } from "./engine.ts";
 import { HOST_ARCH } from "./runtime.ts";
 import { applyManifest, hasKubectl, isReady, kubectl } from "./trial/kubernetes.ts";
 import { runToEnd, until } from "./trial/program.ts";
-import { Site } from "./trial/site.ts";
+import { removeTree, Site } from "./trial/site.ts";
 
 const ROOT = new URL("../", import.meta.url).pathname;
 const NAMESPACE = "quickstart";
@@ -186,7 +186,7 @@ async function main(): Promise<void> {
   });
   await Deno.mkdir(`${ROOT}.cache`, { recursive: true });
   const directory = `${ROOT}.cache/quickstart`;
-  await Deno.remove(directory, { recursive: true }).catch((error) => {
+  await removeTree(directory).catch((error) => {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   });
   await Deno.mkdir(directory, { mode: 0o700 });
@@ -213,7 +213,7 @@ async function main(): Promise<void> {
     await removeContainers();
   }
   if (values.once && Deno.exitCode === 0) {
-    await Deno.remove(directory, { recursive: true });
+    await removeTree(directory);
     console.log("Everything that was promised happened; nothing is left running.");
   }
   Deno.exit();

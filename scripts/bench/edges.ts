@@ -22,7 +22,7 @@ import {
 } from "../../common/pki/mod.ts";
 import { HOST_ARCH } from "../runtime.ts";
 import { until } from "../trial/program.ts";
-import { Site } from "../trial/site.ts";
+import { removeTree, Site } from "../trial/site.ts";
 import { cpuSecondsOf, memoryOf } from "./measure.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -173,5 +173,5 @@ try {
 } finally {
   for (const edge of edges) edge.close();
   await site[Symbol.asyncDispose]();
-  await Deno.remove(directory, { recursive: true });
+  await removeTree(directory);
 }

@@ -18,7 +18,7 @@ import { ensureEngine } from "../engine.ts";
 import { HOST_ARCH } from "../runtime.ts";
 import { isReady } from "../trial/kubernetes.ts";
 import { runToEnd, until } from "../trial/program.ts";
-import { Site } from "../trial/site.ts";
+import { removeTree, Site } from "../trial/site.ts";
 import { cpuSecondsOf, memoryOf, summary } from "./measure.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -110,7 +110,7 @@ async function measure(run: number, idleSeconds: number): Promise<Figures> {
     ]);
     const ids = stdout.split("\n").filter((id) => id !== "");
     if (ids.length > 0) await runToEnd("docker", ["rm", "--force", ...ids]);
-    await Deno.remove(directory, { recursive: true });
+    await removeTree(directory);
   }
 }
 

@@ -14,7 +14,7 @@ import { makeDemoImages, PAUSE_IMAGE } from "../demo_image.ts";
 import { ensureEngine } from "../engine.ts";
 import { HOST_ARCH } from "../runtime.ts";
 import { runToEnd, until } from "../trial/program.ts";
-import { Site } from "../trial/site.ts";
+import { removeTree, Site } from "../trial/site.ts";
 import { summary } from "./measure.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -85,5 +85,5 @@ try {
   ]);
   const ids = stdout.split("\n").filter((id) => id !== "");
   if (ids.length > 0) await runToEnd("docker", ["rm", "--force", ...ids]);
-  await Deno.remove(directory, { recursive: true });
+  await removeTree(directory);
 }

@@ -216,3 +216,15 @@ export class Site implements AsyncDisposable {
     await this.#cloud?.stop();
   }
 }
+
+/** Removes a site's directory; volumes in memory that pods of a stopped edgecore still have there are unmounted first. */
+export async function removeTree(directory: string): Promise<void> {
+  const mounts = (await Deno.readTextFile("/proc/self/mounts")).split("\n").map((line) =>
+    line.split(" ")[1] ?? ""
+  );
+  for (const mount of mounts.filter((path) => path.startsWith(`${directory}/`)).reverse()) {
+    const { code, stderr } = await runToEnd("umount", ["--", mount]);
+    if (code !== 0) throw new Error(`Cannot unmount ${mount}: ${stderr.trim()}`);
+  }
+  await Deno.remove(directory, { recursive: true });
+}

@@ -89,7 +89,7 @@ Deno.test({
       ip = pod.status!.podIP!;
       assert.match(pod.status!.containerStatuses![0]!.containerID!, /^docker:\/\/[0-9a-f]{64}$/);
       assert.equal(await until("the page", () => text(`http://${ip}:8080/`)), "first");
-      assert.match(await text(`http://${ip}:8081/cgi-bin/env`), /^PASSWORD=swordfish$/m);
+      assert.match(await text(`http://${ip}:8081/`), /^PASSWORD=swordfish$/m);
     });
 
     await t.step("kubectl shows it in every way", async () => {
@@ -125,7 +125,7 @@ Deno.test({
       const { items } = await kube.list(PODS, { namespace: "default", labelSelector: "app=web" });
       const pod = items.find((p) => p.metadata?.deletionTimestamp === undefined)!;
       assert.notEqual(pod.metadata!.uid, uid);
-      assert.match(await text(`http://${pod.status!.podIP}:8081/cgi-bin/env`), /^COLOUR=green$/m);
+      assert.match(await text(`http://${pod.status!.podIP}:8081/`), /^COLOUR=green$/m);
     });
 
     await t.step("a pod that ends is Succeeded, one that fails restarts with backoff", async () => {

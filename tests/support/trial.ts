@@ -5,7 +5,7 @@ import { PAUSE_IMAGE } from "../../scripts/demo_image.ts";
 import { HOST_ARCH } from "../../scripts/runtime.ts";
 import { kubectl } from "../../scripts/trial/kubernetes.ts";
 import { runToEnd, until } from "../../scripts/trial/program.ts";
-import { Site } from "../../scripts/trial/site.ts";
+import { removeTree, Site } from "../../scripts/trial/site.ts";
 
 export const ROOT = new URL("../../", import.meta.url).pathname;
 
@@ -30,9 +30,9 @@ export class Trial implements AsyncDisposable {
     return kubectl(this.site.kubeConfigPath, args);
   }
 
-  /** `kubectl apply` of a manifest given as text or objects. */
+  /** `kubectl apply` of objects, as a file of several YAML documents. */
   apply(...objects: unknown[]): Promise<string> {
-    const text = objects.map((o) => typeof o === "string" ? o : JSON.stringify(o)).join("\n---\n");
+    const text = objects.map((object) => `---\n${JSON.stringify(object)}\n`).join("");
     return kubectl(this.site.kubeConfigPath, ["apply", "-f", "-"], text);
   }
 
@@ -72,7 +72,7 @@ export class Trial implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.site[Symbol.asyncDispose]();
     await removeContainers(this.site.nodeName);
-    await Deno.remove(this.site.directory, { recursive: true });
+    await removeTree(this.site.directory);
   }
 }
 
