@@ -81,6 +81,9 @@ export function planRunSandbox(
   for (const server of config.dns?.servers ?? []) args.push(`--dns=${plain("DNS server", server)}`);
   for (const search of config.dns?.searches ?? []) args.push(`--dns-search=${plain("DNS search", search)}`);
   for (const option of config.dns?.options ?? []) args.push(`--dns-option=${plain("DNS option", option)}`);
+  for (const { ip, hostnames } of config.hostAliases ?? []) {
+    for (const name of hostnames) args.push(`--add-host=${plain("host alias", `${name}:${ip}`)}`);
+  }
   for (const [key, value] of Object.entries(config.sysctls)) {
     args.push(`--sysctl=${plain("sysctl", `${key}=${value}`)}`);
   }

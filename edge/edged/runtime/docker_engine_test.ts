@@ -177,6 +177,7 @@ engineTest(
   async ({ sandbox, start, exec, runtime }) => {
     const id = await sandbox({
       hostname: "the-host",
+      hostAliases: [{ ip: "10.1.2.3", hostnames: ["db", "db.local"] }, { ip: "fd00::3", hostnames: ["six"] }],
       dns: { servers: ["10.9.8.7"], searches: ["a.local", "b.local"], options: ["ndots:5"] },
     });
     const web = await start(id, { command: ["/bin/busybox", "httpd", "-f", "-p", "8080", "-h", "/www"] });
@@ -187,7 +188,12 @@ engineTest(
     assert.match(resolv, /nameserver 10\.9\.8\.7/);
     assert.match(resolv, /search a\.local b\.local/);
     assert.match(resolv, /options ndots:5/);
-    assert.match(await exec(other, "cat", "/etc/hosts"), /the-host/);
+    const hosts = await exec(other, "cat", "/etc/hosts");
+    for (
+      const line of [/the-host/, /^10\.1\.2\.3\s+db$/m, /^10\.1\.2\.3\s+db\.local$/m, /^fd00::3\s+six$/m]
+    ) {
+      assert.match(hosts, line);
+    }
     const [ip] = (await runtime.podSandboxStatus(id)).ips;
     const response = await fetch(`http://${ip}:8080/`);
     assert.equal(await response.text(), "demo-web\n");

@@ -53,6 +53,8 @@ export interface PodSandboxConfig {
   portMappings: PortMapping[];
   /** Absent: the engine's own. */
   dns?: { servers: string[]; searches: string[]; options: string[] };
+  /** Lines of /etc/hosts beside the engine's own. @default none */
+  hostAliases?: Array<{ ip: string; hostnames: string[] }>;
   sysctls: Record<string, string>;
   /** cgroup the containers go under; empty for the engine's own. */
   cgroupParent: string;
