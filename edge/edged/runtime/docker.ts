@@ -202,7 +202,7 @@ class DockerRuntime implements ContainerRuntime {
     const grace = Math.max(0, Math.ceil(graceSeconds));
     await this.#ignoreGone("Cannot stop container", {
       ...options,
-      args: ["stop", `--time=${grace}`, checkId(id)],
+      args: ["stop", "-t", String(grace), checkId(id)],
       timeoutMs: grace * 1000 + STOP_MARGIN_MS,
       slow: true,
     });
