@@ -127,6 +127,7 @@ export class PodWorker {
     const removed = this.#fate === "remove" && this.#pod !== undefined;
     if (removed) return;
     this.#pod = pod;
+    this.#c.statuses.observe(pod.metadata.uid, pod.status ?? {}, Number(pod.metadata.resourceVersion));
     if (watchesSources(pod)) this.#refreshAt = this.#c.clock.now();
     const { deletionTimestamp, deletionGracePeriodSeconds } = pod.metadata;
     if (deletionTimestamp !== undefined) this.#end("end", deletionGracePeriodSeconds ?? graceOf(pod));
@@ -222,8 +223,8 @@ export class PodWorker {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       if (this.#interrupt.signal.aborted) this.#interrupt = new AbortController();
       const runtime = await this.#view.look(this.#c.signal);
-      const plan = this.#plan(runtime);
       this.#probe(runtime);
+      const plan = this.#plan(runtime);
       await this.#report(runtime, plan);
       if (plan.stages.length === 0) return await this.#settle(runtime, plan);
       for (const stage of plan.stages) {

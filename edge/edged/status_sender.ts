@@ -3,6 +3,7 @@ import { findStatusError } from "../../common/errors/mod.ts";
 import { backoffMs, type Logger } from "../../common/module/mod.ts";
 import type { KubeApi } from "./kube_api.ts";
 import type { PodIdentity } from "./parse_pod.ts";
+import { OWN_CONDITIONS } from "./pod_conditions.ts";
 import { POD_MERGE_KEYS } from "./pod_status.ts";
 import { sameJson, strategicDiff } from "./strategic_patch.ts";
 import type { Timers } from "./timers.ts";
@@ -21,8 +22,12 @@ interface Entry {
   pod: PodIdentity;
   /** What the API has, as far as edged knows. */
   known: PodStatus;
+  /** resourceVersion that came with `known`; 0 when none did. */
+  version: number;
   wanted: PodStatus;
   sending: boolean;
+  /** A change by others was answered just now. */
+  resting: boolean;
   /** The API refused this very status for good. */
   refused: PodStatus | undefined;
   failures: number;
@@ -30,6 +35,27 @@ interface Entry {
 }
 
 type Json = Record<string, unknown>;
+
+/** Pause between two answers to changes that others make. Upstream: status_manager.go (syncPeriod) @ v1.32 */
+const RECONCILE_PAUSE_MS = 10_000;
+
+/** What counts when an API's status is held against edged's: not every API keeps or prints all of the rest. */
+function essence({ phase, podIP, conditions = [], containerStatuses = [] }: PodStatus): Json {
+  return {
+    phase,
+    podIP,
+    conditions: Object.fromEntries(
+      conditions.filter(({ type }) => OWN_CONDITIONS.has(type)).map(({ type, status }) => [type, status]),
+    ),
+    containers: containerStatuses.map(({ name, ready, restartCount, containerID, state }) => ({
+      name,
+      ready,
+      restartCount,
+      containerID,
+      state: Object.keys(state ?? {}),
+    })),
+  };
+}
 
 /** Refusals that the same status would meet again. */
 const FINAL: ReadonlySet<string> = new Set(["NotFound", "Conflict", "Invalid", "BadRequest", "Forbidden"]);
@@ -73,8 +99,10 @@ export class StatusSender {
       entry = {
         pod,
         known,
+        version: 0,
         wanted: status,
         sending: false,
+        resting: false,
         refused: undefined,
         failures: 0,
         cancel: undefined,
@@ -84,6 +112,39 @@ export class StatusSender {
     if (!sameJson(entry.wanted, status)) entry.refused = undefined;
     entry.wanted = status;
     if (entry.cancel === undefined) this.#send(entry);
+  }
+
+  /**
+   * The API showed a pod with this status. Where others have changed what edged answers for, as the cloud does with the
+   * pods of a node it has lost, it is put right.
+   */
+  observe(uid: string, status: PodStatus, version: number): void {
+    const entry = this.#entries.get(uid);
+    // What is older than the last answer shows a change of edged's own on its way.
+    if (entry === undefined || entry.sending || !(version > entry.version) || entry.version === 0) return;
+    const { wanted } = entry;
+    entry.version = version;
+    if (sameJson(essence(status), essence(wanted))) return;
+    entry.known = {
+      ...Object.fromEntries(Object.entries(status).filter(([name]) => name in wanted)),
+      conditions: (status.conditions ?? []).filter(({ type }) =>
+        wanted.conditions?.some((c) => c.type === type)
+      ),
+    };
+    // Whoever keeps changing it back is not answered without pause.
+    const { timers } = this.#components;
+    if (entry.resting) {
+      entry.cancel ??= timers.after(RECONCILE_PAUSE_MS, () => {
+        entry.cancel = undefined;
+        this.#send(entry);
+      });
+    } else {
+      entry.resting = true;
+      timers.after(RECONCILE_PAUSE_MS, () => {
+        entry.resting = false;
+      });
+      if (entry.cancel === undefined) this.#send(entry);
+    }
   }
 
   /** Whether the API has the newest status of a pod, or refused it for good. */
@@ -137,7 +198,8 @@ export class StatusSender {
     const { api, timers, log, random = Math.random } = this.#components;
     const { namespace, name } = entry.pod;
     try {
-      await api.patchPodStatus(namespace, name, patch);
+      const { metadata } = await api.patchPodStatus(namespace, name, patch);
+      entry.version = Number(metadata?.resourceVersion) || entry.version;
       entry.known = wanted;
       entry.failures = 0;
     } catch (error) {
