@@ -226,11 +226,12 @@ export class Downstream {
     if (link === undefined || !link.connected) return;
     const key = objectKey(name);
     const before = link.delivered.get(key);
-    const version = object.metadata?.resourceVersion ?? "";
-    if (
-      before !== undefined && before.uid === object.metadata?.uid && !isLater(version, before.resourceVersion)
-    ) return;
-    if (before !== undefined && before.uid !== object.metadata?.uid) return;
+    // The Node and pods are pushed once whatever replies said: pushes are confirmed, replies are not.
+    if (before === undefined && (name.type === "node" || name.type === "pod")) return;
+    if (before !== undefined) {
+      const { uid, resourceVersion = "" } = object.metadata ?? {};
+      if (before.stale || before.uid !== uid || !isLater(resourceVersion, before.resourceVersion)) return;
+    }
     link.delivered.set(key, deliveredOf(name, object));
   }
 

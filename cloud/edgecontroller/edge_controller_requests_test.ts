@@ -69,6 +69,16 @@ Deno.test("edgeController() registers a node with its address and what a node ma
   assert.deepEqual([errorOf(again).reason, errorOf(again).code], ["AlreadyExists", 409]);
 });
 
+Deno.test("edgeController() pushes the Node of a new node even though replies brought it already", async () => {
+  await using rig = new Rig();
+  await rig.module.ready;
+  await rig.connect("edge-9");
+  const registered = rig.give("insert", "node/edge-9/null/node/edge-9", node("edge-9"));
+  await rig.ask("patch", "node/edge-9/null/nodepatch/edge-9", '{"status":{"phase":"Running"}}');
+  await registered;
+  await rig.pushed("update", "node/edge-9/null/node/edge-9");
+});
+
 Deno.test("edgeController() refuses what is not the node's, in the form it waits for, once in the log", async (t) => {
   const lines: string[] = [];
   await using rig = new Rig({ log: createLogger("test", { write: (line) => lines.push(line) }) });
