@@ -86,7 +86,7 @@ Deno.test("loadCredentials() of two replicas at once end with one CA", async () 
   assert.deepEqual(a.authority.certificate, b.authority.certificate);
   assert.deepEqual(bytes(parts.kube, "casecret", "cadata"), a.authority.certificate);
   const stored = parseCertificate(bytes(parts.kube, "cloudcoresecret", "cloudcoredata"));
-  assert.deepEqual(stored.addresses, ["192.0.2.1", "192.0.2.2"]);
+  assert.deepEqual(stored.addresses.toSorted(), ["192.0.2.1", "192.0.2.2"]);
 });
 
 Deno.test("loadCredentials() does not make a new CA when the API fails", async () => {

@@ -1,18 +1,8 @@
 import { StatusError } from "../errors/mod.ts";
-import {
-  AuthorityKeyIdentifierExtension,
-  BasicConstraintsExtension,
-  ExtendedKeyUsageExtension,
-  type Extension,
-  KeyUsageFlags,
-  KeyUsagesExtension,
-  SubjectAlternativeNameExtension,
-  SubjectKeyIdentifierExtension,
-  type X509Certificate,
-  X509CertificateGenerator,
-} from "./_x509.ts";
-import { ExtendedKeyUsage, isIpAddress, readCertificate } from "./certificate.ts";
-import { exactName, verifyRequest } from "./csr.ts";
+import { loadX509 } from "./_load_x509.ts";
+import type { Extension, X509CertificateGenerator } from "./_x509.ts";
+import { ExtendedKeyUsage, isIpAddress, publicKeyOf } from "./certificate.ts";
+import { verifyRequest, writeName } from "./csr.ts";
 import type { Der } from "./der.ts";
 import { exportSec1, generateKeys, importSigningKey, type SigningKey } from "./ec_key.ts";
 
@@ -26,7 +16,9 @@ export interface KeyPair {
 const DAY_MS = 86_400_000;
 /** Validity of the CA and of serving certificates. Upstream: kubeedge pkg/security/certs @ 16cd854 */
 const LONG_VALIDITY_DAYS = 100 * 364;
-const KEY_USAGES = KeyUsageFlags.keyEncipherment | KeyUsageFlags.digitalSignature;
+/** digitalSignature and keyEncipherment; with keyCertSign for the CA. */
+const KEY_USAGES = 0x01 | 0x04;
+const CA_KEY_USAGES = KEY_USAGES | 0x20;
 const ORGANIZATION = "KubeEdge";
 
 /** Times in certificates have whole seconds; fractions would not be DER. */
@@ -47,9 +39,10 @@ function randomSerial(): string {
  * @param now Unix milliseconds
  */
 export async function createAuthority(now: number): Promise<KeyPair> {
+  const x509 = await loadX509();
   const keys = await generateKeys();
-  const name = exactName([["CN", ORGANIZATION]]);
-  const certificate = await X509CertificateGenerator.create({
+  const name = new x509.Name(writeName([["CN", ORGANIZATION]]));
+  const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: "0400",
     subject: name,
     issuer: name,
@@ -58,10 +51,10 @@ export async function createAuthority(now: number): Promise<KeyPair> {
     signingKey: keys.privateKey,
     signingAlgorithm: { name: "ECDSA", hash: "SHA-256" },
     extensions: [
-      new KeyUsagesExtension(KEY_USAGES | KeyUsageFlags.keyCertSign, true),
-      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
-      new BasicConstraintsExtension(true, undefined, true),
-      await SubjectKeyIdentifierExtension.create(keys.publicKey),
+      new x509.KeyUsagesExtension(CA_KEY_USAGES, true),
+      new x509.ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
+      new x509.BasicConstraintsExtension(true, undefined, true),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
   return { certificate: new Uint8Array(certificate.rawData), key: await exportSec1(keys.privateKey) };
@@ -69,7 +62,6 @@ export async function createAuthority(now: number): Promise<KeyPair> {
 
 /** A certificate authority that can sign. */
 export interface Authority extends KeyPair {
-  readonly parsed: X509Certificate;
   readonly signingKey: SigningKey;
 }
 
@@ -78,28 +70,27 @@ export interface Authority extends KeyPair {
  * @throws {StatusError} BadRequest, naming what does not fit
  */
 export async function loadAuthority({ certificate, key }: KeyPair): Promise<Authority> {
-  const parsed = readCertificate(certificate);
   const signingKey = await importSigningKey(key);
   const probe = crypto.getRandomValues(new Uint8Array(32));
   const algorithm = { name: "ECDSA", hash: "SHA-256" };
   const signature = await crypto.subtle.sign(algorithm, signingKey.key, probe);
-  const publicKey = await importPublicKey(parsed, signingKey);
+  const publicKey = await importPublicKey(publicKeyOf(certificate), signingKey);
   if (publicKey === undefined || !await crypto.subtle.verify(algorithm, publicKey, signature, probe)) {
     throw new StatusError(
       "BadRequest",
       "Cannot use the CA: its private key does not belong to its certificate",
     );
   }
-  return { certificate, key, parsed, signingKey };
+  return { certificate, key, signingKey };
 }
 
 async function importPublicKey(
-  certificate: X509Certificate,
+  publicKey: Der,
   { curve }: SigningKey,
 ): Promise<CryptoKey | undefined> {
   try {
     const algorithm = { name: "ECDSA", namedCurve: curve };
-    return await crypto.subtle.importKey("spki", certificate.publicKey.rawData, algorithm, false, ["verify"]);
+    return await crypto.subtle.importKey("spki", publicKey, algorithm, false, ["verify"]);
   } catch (error) {
     // A key of another kind or curve is simply not the one.
     if (error instanceof Error) return undefined;
@@ -122,17 +113,18 @@ export async function issueServingCertificate(
   authority: Authority,
   options: ServingOptions,
 ): Promise<KeyPair> {
+  const x509 = await loadX509();
   const keys = await generateKeys();
   const all = [...options.dnsNames, ...options.addresses].filter((name) => name !== "");
   const names = all.map((value) => ({ type: isIpAddress(value) ? "ip" as const : "dns" as const, value }));
   const extensions: Extension[] = [
-    new KeyUsagesExtension(KEY_USAGES, true),
-    new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
-    ...authorityKeyIdentifier(authority),
+    new x509.KeyUsagesExtension(KEY_USAGES, true),
+    new x509.ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
+    ...await authorityKeyIdentifier(authority),
   ];
-  if (names.length > 0) extensions.push(new SubjectAlternativeNameExtension(names));
+  if (names.length > 0) extensions.push(new x509.SubjectAlternativeNameExtension(names));
   const certificate = await sign(authority, {
-    subject: exactName([["O", ORGANIZATION], ["CN", ORGANIZATION]]),
+    subject: new x509.Name(writeName([["O", ORGANIZATION], ["CN", ORGANIZATION]])),
     ...validity(options.now, LONG_VALIDITY_DAYS),
     publicKey: keys.publicKey,
     extensions,
@@ -188,18 +180,19 @@ export async function signNodeRequest(
   if (known.length < usages.length) {
     throw new StatusError("BadRequest", "Cannot sign the certificate request: an ExtKeyUsage is unknown");
   }
+  const x509 = await loadX509();
   const extensions: Extension[] = [
-    new KeyUsagesExtension(KEY_USAGES, true),
-    new ExtendedKeyUsageExtension(known),
-    ...authorityKeyIdentifier(authority),
+    new x509.KeyUsagesExtension(KEY_USAGES, true),
+    new x509.ExtendedKeyUsageExtension(known),
+    ...await authorityKeyIdentifier(authority),
   ];
-  const names = request.extensions.find((e) => e instanceof SubjectAlternativeNameExtension);
-  if (names !== undefined) extensions.push(new SubjectAlternativeNameExtension(names.names.toJSON()));
+  const names = request.extensions.find((e) => e instanceof x509.SubjectAlternativeNameExtension);
+  if (names !== undefined) extensions.push(new x509.SubjectAlternativeNameExtension(names.names.toJSON()));
   return sign(authority, {
-    subject: exactName([
+    subject: new x509.Name(writeName([
       ...subject.organizations.map((o) => ["O", o] as const),
       ["CN", subject.commonName],
-    ]),
+    ])),
     ...validity(options.now, options.validityDays),
     publicKey: request.publicKey,
     extensions,
@@ -212,11 +205,12 @@ type Unsigned = Pick<
 >;
 
 async function sign(authority: Authority, unsigned: Unsigned): Promise<Der> {
-  const certificate = await X509CertificateGenerator.create({
+  const x509 = await loadX509();
+  const certificate = await x509.X509CertificateGenerator.create({
     ...unsigned,
     serialNumber: randomSerial(),
     // The library's own Name object keeps the issuer's bytes as they are, on which chaining depends.
-    issuer: authority.parsed.subjectName,
+    issuer: new x509.X509Certificate(authority.certificate).subjectName,
     signingKey: authority.signingKey.key,
     signingAlgorithm: { name: "ECDSA", hash: "SHA-256" },
   });
@@ -224,9 +218,10 @@ async function sign(authority: Authority, unsigned: Unsigned): Promise<Der> {
 }
 
 /** Nothing for a CA, brought by a user, that has no identifier of its own. */
-function authorityKeyIdentifier({ parsed }: Authority): Extension[] {
-  const ski = parsed.getExtension(SubjectKeyIdentifierExtension);
-  return ski === null ? [] : [new AuthorityKeyIdentifierExtension(ski.keyId)];
+async function authorityKeyIdentifier({ certificate }: Authority): Promise<Extension[]> {
+  const x509 = await loadX509();
+  const ski = new x509.X509Certificate(certificate).getExtension(x509.SubjectKeyIdentifierExtension);
+  return ski === null ? [] : [new x509.AuthorityKeyIdentifierExtension(ski.keyId)];
 }
 
 /** Lower-case hexadecimal SHA-256 of a CA certificate: what a join token carries in front. */

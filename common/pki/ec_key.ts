@@ -158,3 +158,40 @@ export function generateKeys(): Promise<CryptoKeyPair> {
 export async function exportSec1(key: CryptoKey): Promise<Der> {
   return toSec1(new Uint8Array(await crypto.subtle.exportKey("pkcs8", key)));
 }
+
+/** The curve of a SubjectPublicKeyInfo; undefined for keys of another kind or curve. @throws {StatusError} BadRequest */
+export function ecCurveOf(publicKey: Der): NamedCurve | undefined {
+  const [algorithm] = readSequence(publicKey);
+  const [kind, curve] = algorithm?.tag === 0x30 ? readElements(algorithm.content) : [];
+  if (kind === undefined || curve === undefined || !equalBytes(kind.whole, EC_PUBLIC_KEY)) return undefined;
+  return CURVES.find(([, der]) => equalBytes(der, curve.whole))?.[0];
+}
+
+const COORDINATE_BYTES: Readonly<Record<NamedCurve, number>> = { "P-256": 32, "P-384": 48 };
+
+/** `r || s`, as WebCrypto has it, of an ECDSA signature in DER; undefined when it is none. */
+export function rawSignature(der: Der, curve: NamedCurve): Der | undefined {
+  const size = COORDINATE_BYTES[curve];
+  const numbers = readSequence(der);
+  if (numbers.length !== 2 || numbers.some((e) => e.tag !== 0x02)) return undefined;
+  const raw = new Uint8Array(2 * size);
+  for (const [i, { content }] of numbers.entries()) {
+    const start = content.findIndex((byte) => byte !== 0);
+    const digits = start < 0 ? content.subarray(content.length) : content.subarray(start);
+    if (digits.length > size) return undefined;
+    raw.set(digits, (i + 1) * size - digits.length);
+  }
+  return raw;
+}
+
+/** A signature of WebCrypto as DER. */
+export function derSignature(raw: Uint8Array): Der {
+  const half = raw.length / 2;
+  const integer = (bytes: Uint8Array) => {
+    let start = 0;
+    while (start < bytes.length - 1 && bytes[start] === 0) start++;
+    const digits = bytes.subarray(start);
+    return writeElement(0x02, ...(digits[0]! >= 0x80 ? [Uint8Array.of(0)] : []), digits);
+  };
+  return writeElement(0x30, integer(raw.subarray(0, half)), integer(raw.subarray(half)));
+}

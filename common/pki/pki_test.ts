@@ -163,6 +163,35 @@ Deno.test("verifyClientCertificate() refuses", async (t) => {
   }
 });
 
+Deno.test("parseCertificate() and verifyClientCertificate() never fail with anything but a StatusError", async () => {
+  const { ca, certificate } = await nodeCertificate();
+  const change = fc.tuple(fc.nat(certificate.length - 1), fc.nat(255));
+  await fc.assert(
+    fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 4 }), async (changes) => {
+      const bytes = certificate.slice();
+      for (const [at, value] of changes) bytes[at] = value;
+      const same = bytes.every((byte, i) => byte === certificate[i]);
+      try {
+        await verifyClientCertificate(ca.certificate, bytes, NOW);
+        assert.ok(same, "a changed certificate was accepted");
+      } catch (error) {
+        assert.ok(findStatusError(error), String(error));
+        assert.ok(!same);
+      }
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+Deno.test("parseCertificate() reads times before and after 2050, and names beyond ASCII", async () => {
+  const ca = await authority();
+  const { csr } = await createNodeRequest("édge\nCN=x");
+  const certificate = await signNodeRequest(ca, csr, { validityDays: 40 * 365, now: NOW });
+  const info = parseCertificate(certificate);
+  assert.deepEqual(info.subject, { commonName: "system:node:édge\nCN=x", organizations: ["system:nodes"] });
+  assert.equal(info.notAfter, NOW - 123 + 40 * 365 * DAY);
+});
+
 Deno.test("toSec1() and toPkcs8() are inverse and keep the key usable", async () => {
   const keys = await generateKeys();
   const pkcs8 = new Uint8Array(await crypto.subtle.exportKey("pkcs8", keys.privateKey));
