@@ -54,13 +54,22 @@ export function podVolumes(components: VolumesComponents, { rootDirectory }: Vol
 
   const uidOf = (pod: Pod) => pod.metadata?.uid ?? "";
 
-  const inMemory = async (dir: string, options: TmpfsOptions, what: string) => {
-    if (mounter === undefined) {
-      if (!warned) {
-        log.warning("Volumes in memory are kept on disk: this process may not mount", { volume: what });
-      }
-      warned = true;
-    } else if (!await isFileSystem(dir)) await mounter.mountTmpfs(dir, options);
+  const warnOnDisk = (volume: string, err?: string) => {
+    if (!warned) {
+      log.warning("Volumes in memory are kept on disk: this process may not mount", { volume, err });
+    }
+    warned = true;
+  };
+
+  const inMemory = async (dir: string, options: TmpfsOptions, volume: string) => {
+    if (mounter === undefined) return warnOnDisk(volume);
+    if (await isFileSystem(dir)) return;
+    try {
+      await mounter.mountTmpfs(dir, options);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      warnOnDisk(volume, errorText(error));
+    }
   };
 
   const writePayload = async (pod: Pod, volume: Volume): Promise<Done> => {
@@ -146,7 +155,12 @@ export function podVolumes(components: VolumesComponents, { rootDirectory }: Vol
       const source = await resolveSubPath(mount.hostPath, subPath);
       if (mounter === undefined) return { ...mount, hostPath: source };
       const target = subPathDir(root, uidOf(pod), volume, container.name, index);
-      await bindSubPath(mounter, source, target);
+      try {
+        await bindSubPath(mounter, source, target);
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        return { ...mount, hostPath: source };
+      }
       return { ...mount, hostPath: target };
     } catch (error) {
       throw wrapped(
@@ -285,6 +299,11 @@ async function mayHoldMounts(dir: string): Promise<boolean> {
     }
   }
   return false;
+}
+
+/** Root without the right to mount, as in many containers. */
+function isRefusal(error: unknown): boolean {
+  return /permission denied|operation not permitted|must be superuser/i.test(errorText(error));
 }
 
 function wrapped(prefix: string, error: unknown): Error {

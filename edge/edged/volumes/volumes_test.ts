@@ -419,6 +419,35 @@ Deno.test({
     }, systemMounter),
 });
 
+Deno.test("volumes in memory are on disk where mounting is refused", () =>
+  withVolumes(
+    async ({ volumes, secrets }) => {
+      secrets.set("sec", { data: { pass: btoa("s3cret") } });
+      const pod = podWith([{ name: "sec", secret: { secretName: "sec" } }, {
+        name: "e",
+        emptyDir: { medium: "Memory" },
+      }]);
+      const table = await volumes.setUp(pod);
+      assert.equal(await read(`${table.get("sec")}/pass`), "s3cret");
+      const container: Container = {
+        name: "main",
+        volumeMounts: [{ name: "e", mountPath: "/m", subPath: "x" }],
+      };
+      const { mounts } = await volumes.containerMounts(pod, container, {
+        volumes: table,
+        attempt: 0,
+        env: [],
+      });
+      assert.equal(mounts[0]?.hostPath, `${await Deno.realPath(table.get("e")!)}/x`);
+    },
+    {
+      mountTmpfs: () => Promise.reject(new Error("mount /x failed: mount: /x: permission denied.")),
+      bind: () => Promise.reject(new Error("mount /x failed: mount: /x: must be superuser to use mount.")),
+      unmount: () => Promise.reject(new Error("nothing is mounted")),
+      list: () => Promise.resolve([]),
+    },
+  ));
+
 Deno.test("memorySize() takes the least bound", () => {
   const limited = (...memory: string[]): Pod => ({
     spec: {
