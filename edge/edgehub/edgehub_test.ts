@@ -235,7 +235,7 @@ Deno.test(
 );
 
 Deno.test(
-  "edgeHub() takes JSON in a binary frame, and answers control operations",
+  "edgeHub() takes fragmented messages and JSON in a binary frame, and answers control operations and pings",
   whenLinked(async ({ hub, session }) => {
     const good = push({ a: "ü" });
     const text = JSON.stringify({
@@ -245,6 +245,13 @@ Deno.test(
     });
     session.socket.send(new TextEncoder().encode(text), { binary: true });
     assert.deepEqual(await hub.metaManager(), good);
+    session.socket.send(text.slice(0, 20), { fin: false });
+    session.socket.send(text.slice(20, 60), { fin: false });
+    session.socket.send(text.slice(60), { fin: true });
+    assert.deepEqual(await hub.metaManager(), good);
+    const pong = new Promise((resolve) => session.socket.once("pong", resolve));
+    session.socket.ping();
+    await pong;
     const ping = newMessage(
       { source: "cloudhub", group: "resource", operation: "ping", resource: "x" },
       null,

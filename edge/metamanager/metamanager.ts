@@ -161,7 +161,7 @@ function instruments(
   metrics.gauge(
     "metamanager_outbox_entries",
     "Changes that the cloud has not confirmed.",
-    () => db.isOpen ? outboxStore.length : 0,
+    () => countEntries(db, outboxStore),
   );
   metrics.gauge("metamanager_to_cloud_messages", "Messages that wait for edgehub.", () => toCloud.length);
   metrics.gauge("metamanager_to_edged_messages", "Messages that wait for edged.", () => toEdged.length);
@@ -169,4 +169,15 @@ function instruments(
     "metamanager_messages_total",
     "Messages by where they came from and what became of them.",
   );
+}
+
+/** How many changes wait; not a number while the database cannot tell, which must not take the other metrics with it. */
+function countEntries(db: EdgeDatabase, outboxStore: OutboxStore): number {
+  if (!db.isOpen) return 0;
+  try {
+    return outboxStore.length;
+  } catch (error) {
+    if (error instanceof DatabaseError) return NaN;
+    throw error;
+  }
 }
