@@ -62,6 +62,9 @@ const MAX_WAIT_MS = 2_000;
 /** A delete sent this long before the connection ended has arrived or was repeated by the hub many times. */
 const DELETE_SETTLED_MS = 120_000;
 
+/** From so many deletes on it is looked which of them have settled, even while the node stays connected. */
+const MANY_TOMBSTONES = 64;
+
 /** How often it is looked up whether what nodes have and no pod needs still exists. */
 const SWEEP_MS = 1_800_000;
 
@@ -113,9 +116,11 @@ export class Downstream {
   }
 
   /** Works until the signal aborts. @param synced called once nodes and pods are known */
-  async run(signal: AbortSignal, synced: () => void): Promise<void> {
+  async run(ended: AbortSignal, synced: () => void): Promise<void> {
     const { nodes, pods } = this.#components;
-    this.#signal = signal;
+    // Ends what runs beside also when one of it fails.
+    const stop = new AbortController();
+    const signal = this.#signal = AbortSignal.any([ended, stop.signal]);
     const remove = [
       nodes.subscribe((event) => this.#nodeChanged(event)),
       pods.subscribe((event) => this.#podChanged(event)),
@@ -139,6 +144,7 @@ export class Downstream {
       if (!signal.aborted) throw error;
     } finally {
       for (const unsubscribe of remove) unsubscribe();
+      stop.abort();
       await this.#tasks.settled();
     }
   }
@@ -198,10 +204,7 @@ export class Downstream {
     link.connected = false;
     link.waiting.clear();
     link.last.clear();
-    const now = this.#components.clock.now();
-    for (const [uid, { sentAt }] of link.tombstones) {
-      if (sentAt !== undefined && now - sentAt >= DELETE_SETTLED_MS) link.tombstones.delete(uid);
-    }
+    forgetSettled(link.tombstones, this.#components.clock.now());
   }
 
   /** The edge writes the status of an object; until the result is disposed its change is not told back to the edge. */
@@ -372,7 +375,9 @@ export class Downstream {
     const key = objectKey(step);
     if (operation === "delete") {
       if (link.delivered.get(key)?.uid === uid) link.delivered.delete(key);
-      if (type !== "node") link.tombstones.set(uid, { step, sentAt: this.#components.clock.now() });
+      const now = this.#components.clock.now();
+      if (type !== "node") link.tombstones.set(uid, { step, sentAt: now });
+      if (link.tombstones.size > MANY_TOMBSTONES) forgetSettled(link.tombstones, now);
       link.last.delete(uid);
     } else {
       link.delivered.delete(key);
@@ -399,6 +404,13 @@ export function downstreamMessage(node: string, step: Step, object: KubeObject):
       : { ...object, apiVersion: "v1", kind: KINDS[type] },
     resourceVersion === undefined ? {} : { resourceVersion },
   );
+}
+
+/** Forgets the deletes that have arrived, as far as can be told from the time. */
+function forgetSettled(tombstones: Map<string, Tombstone>, now: number): void {
+  for (const [uid, { sentAt }] of tombstones) {
+    if (sentAt !== undefined && now - sentAt >= DELETE_SETTLED_MS) tombstones.delete(uid);
+  }
 }
 
 /** Objects of pods come and go; what is left of ConfigMaps and Secrets is bounded. Maps keep the order of insertion. */

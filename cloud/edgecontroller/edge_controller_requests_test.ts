@@ -2,9 +2,14 @@ import assert from "node:assert/strict";
 import type { ConfigMap, Secret } from "../../common/api/core_v1.ts";
 import { StatusError } from "../../common/errors/mod.ts";
 import { NODES, PODS } from "../../common/kubeclient/mod.ts";
-import { createLogger } from "../../common/module/mod.ts";
+import { FakeKubeClient } from "../../common/kubeclient/fake_client.ts";
+import { MetricsRegistry } from "../../common/metrics/mod.ts";
+import type { Message } from "../../common/model/mod.ts";
+import { FakeClock } from "../../common/module/fake_clock.ts";
+import { aborted, createLogger, Mailbox, silentLogger } from "../../common/module/mod.ts";
 import { connected, contentOf, EDGE_LABELS, errorOf, node } from "./_testing.ts";
 import { Rig } from "./fake_hub.ts";
+import { edgeController, type InformerSource } from "./mod.ts";
 
 Deno.test("edgeController() names the incarnation in every patch of a pod, and reads no pod that it knows", async () => {
   await using rig = new Rig();
@@ -254,6 +259,28 @@ Deno.test("edgeController() merges labels and annotations of a node and never ta
   assert.deepEqual(metadata?.labels, { ...EDGE_LABELS, site: "a" });
   assert.deepEqual(metadata?.annotations, { b: "1" });
   await rig.pushed("update", "node/edge-1/null/node/edge-1", from);
+});
+
+Deno.test("edgeController() ends with the failure of what runs beside it", async () => {
+  const failing: InformerSource = (type) => ({
+    synced: false,
+    get: () => undefined,
+    list: () => [],
+    subscribe: () => () => {},
+    waitForSync: () => new Promise<void>(() => {}),
+    run: (signal) => type.kind === "Pod" ? Promise.reject(new Error("broken")) : aborted(signal),
+  });
+  const inbox = new Mailbox<Message>("edgecontroller", 1);
+  const module = edgeController({
+    inbox,
+    cloudHub: () => Promise.resolve(),
+    kube: new FakeKubeClient(),
+    informers: failing,
+    clock: new FakeClock(),
+    log: silentLogger,
+    metrics: new MetricsRegistry(),
+  }, { advertiseAddress: "192.0.2.1" });
+  await assert.rejects(module.run(new AbortController().signal), /broken/);
 });
 
 Deno.test("edgeController() refuses options it cannot work with", () => {
