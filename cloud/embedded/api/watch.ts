@@ -93,7 +93,11 @@ export class WatchHub {
       queue.push(line);
       queuedChars += line.length;
       if (initial) allowedChars += line.length;
-      else if (queuedChars > allowedChars) end();
+      else if (queuedChars > allowedChars) {
+        // What waits is dropped: the watcher has to begin again from the last it has read.
+        queue.length = 0;
+        end();
+      }
       pulled?.();
     };
     const tell = (type: string, text: string) => push(`{"type":"${type}","object":${text}}\n`);

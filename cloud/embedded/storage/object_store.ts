@@ -158,6 +158,11 @@ export class ObjectStore implements Disposable {
     }
   }
 
+  /** Bounds the size of the database, in pages of 4 KiB; a write that needs more fails as on a full disk. */
+  limitPages(pages: number): void {
+    this.#db.exec(`PRAGMA max_page_count = ${Math.trunc(pages)}`);
+  }
+
   [Symbol.dispose](): void {
     if (this.#db.isOpen) this.#db.close();
   }
