@@ -126,6 +126,47 @@ Deno.test("edgeController() answers what it does not know instead of letting the
   }
 });
 
+Deno.test("edgeController() does not let a node fill the log", async () => {
+  const lines: string[] = [];
+  await using rig = new Rig({
+    log: createLogger("test", { write: (line) => lines.push(line) }),
+    kube: {
+      intercept: ({ verb, resource }) => {
+        if (verb === "get" && resource === "configmaps") {
+          throw new StatusError("ServiceUnavailable", "Starting");
+        }
+      },
+    },
+  });
+  await connected(rig);
+  for (let i = 0; i < 10; i++) {
+    await rig.ask("query", `node/edge-1/default/teapot/${i}`);
+    await rig.ask("query", "node/edge-1/default/configmap/config");
+  }
+  assert.equal(lines.length, 2);
+  await rig.clock.advance(60_000);
+  await rig.ask("query", "node/edge-1/default/configmap/config");
+  assert.equal(lines.length, 3);
+});
+
+Deno.test("edgeController() answers objects whose parts have the wrong type, and lives on", async () => {
+  await using rig = new Rig();
+  await connected(rig);
+  const annotations = { "kubernetes.io/config.mirror": "x" };
+  for (
+    const spec of [{ volumes: 5 }, { volumes: [null] }, { containers: [{ env: {} }] }]
+  ) {
+    const pod = { metadata: { annotations }, spec: { nodeName: "edge-1", ...spec } };
+    const reply = await rig.ask("insert", "node/edge-1/default/pod/static", pod);
+    assert.deepEqual([errorOf(reply).reason, errorOf(reply).code], ["BadRequest", 400]);
+  }
+  const labels = await rig.ask("insert", "node/edge-1/null/node/edge-1", { metadata: { labels: [1] } });
+  assert.equal(errorOf(labels).reason, "BadRequest");
+  const lease = { metadata: { ownerReferences: 5 } };
+  const reply = await rig.ask("insert", "node/edge-1/kube-node-lease/lease/edge-1", lease);
+  assert.equal(typeof errorOf(reply).reason, "string");
+});
+
 Deno.test("edgeController() answers with what the API server refuses or cannot do", async () => {
   let fail: StatusError | undefined;
   await using rig = new Rig({

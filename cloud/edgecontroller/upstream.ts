@@ -13,10 +13,11 @@ import {
   Operation,
   parseNodeResource,
   printNodeResource,
+  splitNode,
   statusContent,
 } from "../../common/model/mod.ts";
 import type { Clock, Logger } from "../../common/module/mod.ts";
-import { type AuthorizationIndex, authorize, forbidden } from "./authorize.ts";
+import { type AuthorizationIndex, authorize, type Decision, forbidden } from "./authorize.ts";
 import { EVENT_HANDLERS } from "./event_handlers.ts";
 import type { EdgeView, Handler, HandlerContext, Handlers } from "./handler.ts";
 import { Lanes, type LanesOptions } from "./lanes.ts";
@@ -77,7 +78,9 @@ const EVENT_INTERVAL_MS = 100;
 /** Refusals that may wait to be sent; beyond that a flood is not even answered. */
 const MAX_REFUSALS = 1000;
 
-/** Node and kind of violations that were logged. */
+/** Failures of one node that are alike are logged so often, so that neither a hostile edge nor an outage fills the log. */
+const LOG_EVERY_MS = 60_000;
+/** Kinds of failures, of all nodes, that are told apart for that. */
 const MAX_LOGGED = 10_000;
 
 /**
@@ -90,7 +93,7 @@ export class Upstream {
   readonly #lanes: Lanes;
   readonly #refusals = new Tasks();
   #eventBudgets = new Map<string, { left: number; at: number }>();
-  #logged = new Set<string>();
+  #logged = new Map<string, number>();
 
   constructor(components: UpstreamComponents, options: UpstreamOptions) {
     this.#components = components;
@@ -131,11 +134,14 @@ export class Upstream {
       const status = findStatusError(error) ??
         new StatusError("BadRequest", `Cannot read ${operation} ${resource}`, { cause: error });
       this.#components.requests.inc(1, { kind: how?.kind ?? "unknown", result: status.reason });
-      this.#components.log.warning("Refused a message of an edge", {
-        resource,
-        operation,
-        err: errorText(status),
-      });
+      const node = splitNode(resource).node ?? "";
+      if (this.#mayLog(`${node} malformed`, LOG_EVERY_MS)) {
+        this.#components.log.warning("Refused a message of an edge", {
+          resource,
+          operation,
+          err: errorText(status),
+        });
+      }
       this.#refuse(how, message, status, signal);
     }
   }
@@ -229,7 +235,7 @@ export class Upstream {
       references: (node, reference) => index.references(node, reference),
       pod: () => pod,
     };
-    const decision = authorize(request.nodeName, request, seen);
+    const decision = decide(request, seen);
     if (!decision.allowed) throw forbidden(request, decision.reason);
     if (request.kind === "csr-insert" || request.kind === "csr-query") {
       throw new StatusError("MethodNotAllowed", `Cannot do ${request.kind}`);
@@ -297,17 +303,41 @@ export class Upstream {
     );
   }
 
-  /** Violations once for each node and kind, so that a hostile edge does not fill the log; the metric counts them all. */
+  /** Violations once for each node and kind, outages once in a while; the metric counts them all. */
   #logFailure({ kind, nodeName, namespace, name }: UpstreamRequest, status: StatusError): void {
     const { log } = this.#components;
     const fields = { node: nodeName, kind, namespace, name, err: status.message };
+    const key = `${nodeName} ${kind} ${status.reason}`;
     if (isForbidden(status)) {
-      const key = `${nodeName} ${kind}`;
-      if (this.#logged.has(key) || this.#logged.size >= MAX_LOGGED) return;
-      this.#logged.add(key);
-      log.warning("Refused what a node may not do", fields);
-    } else if (status.code >= 500) log.warning("Cannot do what an edge asks for", fields);
-    else log.debug("An edge asked for what cannot be done", { ...fields, reason: status.reason });
+      if (this.#mayLog(key, Infinity)) log.warning("Refused what a node may not do", fields);
+    } else if (status.code >= 500) {
+      if (this.#mayLog(key, LOG_EVERY_MS)) log.warning("Cannot do what an edge asks for", fields);
+    } else log.debug("An edge asked for what cannot be done", { ...fields, reason: status.reason });
+  }
+
+  #mayLog(key: string, everyMs: number): boolean {
+    const now = this.#components.clock.now();
+    const last = this.#logged.get(key);
+    if (last !== undefined && now - last < everyMs) return false;
+    if (last === undefined && this.#logged.size >= MAX_LOGGED) return false;
+    this.#logged.set(key, now);
+    return true;
+  }
+}
+
+/** Deep inside an object from an edge, a list may be a number: that is the edge's mistake. */
+function decide(request: UpstreamRequest, index: AuthorizationIndex): Decision {
+  try {
+    return authorize(request.nodeName, request, index);
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause;
+    throw new StatusError(
+      "BadRequest",
+      `Cannot read the object of ${request.kind}: a part of it has the wrong type`,
+      {
+        cause,
+      },
+    );
   }
 }
 
