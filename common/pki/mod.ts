@@ -36,6 +36,7 @@ export {
   toSec1,
 } from "./ec_key.ts";
 export type { KeyFormat, NamedCurve, SigningKey } from "./ec_key.ts";
+export { isKeyOf } from "./key_match.ts";
 export { checkTokenForCa, createJoinToken, parseJoinToken, verifyTokenJwt } from "./join_token.ts";
 export type { JoinToken } from "./join_token.ts";
 export { parseFirstPem, parsePem, printPem } from "./pem.ts";
