@@ -1,6 +1,14 @@
-import { createPrivateKey, X509Certificate } from "node:crypto";
-import { dirname } from "node:path";
-import { errorText } from "../../common/errors/mod.ts";
+import { errorText, StatusError } from "../../common/errors/mod.ts";
+import {
+  type CertificateInfo,
+  type Der,
+  isIssuedBy,
+  isKeyOf,
+  nodeUser,
+  parseCertificate,
+  parseFirstPem,
+} from "../../common/pki/mod.ts";
+import { directoryOf } from "../../common/paths/mod.ts";
 import type { ResolvedOptions } from "./options.ts";
 
 /** What the edge proves itself with, as PEM text. */
@@ -41,23 +49,21 @@ export async function loadCredentials(
   if (ca === undefined || certificate === undefined) return undefined;
   const parsed = parse(certificate, files.tlsCertFile);
   const authority = parse(ca, files.tlsCaFile);
-  const key = await matchingKey(files, parsed);
+  const key = await matchingKey(files, parsed.der);
   if (key === undefined) return undefined;
-  const name = commonName(parsed);
-  if (name !== `system:node:${nodeName}`) {
+  const { subject: { commonName: name }, notBefore, notAfter } = parsed.info;
+  if (name !== nodeUser(nodeName)) {
     throw new CredentialsError(
       `${files.tlsCertFile} is the certificate of ${JSON.stringify(name)}, but this node is ${
         JSON.stringify(nodeName)
       }: set edged.hostnameOverride to the old name, or provide a join token (keadm gettoken) to join under the new one`,
     );
   }
-  if (!parsed.checkIssued(authority) || !parsed.verify(authority.publicKey)) {
+  if (!await isIssuedBy(authority.der, parsed.der)) {
     throw new CredentialsError(
       `${files.tlsCertFile} was not signed by the CA in ${files.tlsCaFile}: provide a join token (keadm gettoken)`,
     );
   }
-  const notBefore = Date.parse(parsed.validFrom);
-  const notAfter = Date.parse(parsed.validTo);
   if (now >= notAfter) {
     throw new CredentialsError(
       `The certificate in ${files.tlsCertFile} expired at ${iso(notAfter)} (this machine's clock says ${
@@ -78,14 +84,14 @@ export async function saveCredentials(
   { ca, certificate, key }: Pick<Credentials, "ca" | "certificate" | "key">,
 ): Promise<void> {
   for (const file of [files.tlsCaFile, files.tlsCertFile, files.tlsPrivateKeyFile]) {
-    await Deno.mkdir(dirname(file), { recursive: true, mode: 0o755 });
+    await Deno.mkdir(directoryOf(file), { recursive: true, mode: 0o755 });
   }
   await writeDurably(files.tlsPrivateKeyFile + NEW, key, 0o600);
   await writeDurably(files.tlsCertFile + NEW, certificate, 0o644);
   await writeDurably(files.tlsCaFile + NEW, ca, 0o644);
   for (const file of [files.tlsCaFile, files.tlsCertFile, files.tlsPrivateKeyFile]) {
     await Deno.rename(file + NEW, file);
-    await syncDirectory(dirname(file));
+    await syncDirectory(directoryOf(file));
   }
 }
 
@@ -103,9 +109,10 @@ async function readText(path: string): Promise<string | undefined> {
   }
 }
 
-function parse(pem: string, path: string): X509Certificate {
+function parse(pem: string, path: string): { der: Der; info: CertificateInfo } {
   try {
-    return new X509Certificate(pem);
+    const { der } = parseFirstPem(pem);
+    return { der, info: parseCertificate(der) };
   } catch (cause) {
     throw new CredentialsError(
       `${path} is not a certificate in PEM (${
@@ -117,29 +124,22 @@ function parse(pem: string, path: string): X509Certificate {
 }
 
 /** The private key of a certificate: in its file, or still under the temporary name. */
-async function matchingKey(
-  files: CredentialFiles,
-  certificate: X509Certificate,
-): Promise<string | undefined> {
+async function matchingKey(files: CredentialFiles, certificate: Der): Promise<string | undefined> {
   for (const path of [files.tlsPrivateKeyFile, files.tlsPrivateKeyFile + NEW]) {
     const text = await readText(path);
-    if (text !== undefined && isKeyOf(text, certificate)) return text;
+    if (text !== undefined && await holdsKeyOf(certificate, text)) return text;
   }
   return undefined;
 }
 
-function isKeyOf(pem: string, certificate: X509Certificate): boolean {
+async function holdsKeyOf(certificate: Der, pem: string): Promise<boolean> {
   try {
-    return certificate.checkPrivateKey(createPrivateKey(pem));
+    return await isKeyOf(certificate, parseFirstPem(pem).der);
   } catch (error) {
     // A file that holds no key holds none for this certificate.
-    if (error instanceof Error) return false;
+    if (error instanceof StatusError) return false;
     throw error;
   }
-}
-
-function commonName(certificate: X509Certificate): string {
-  return /^CN=(.*)$/m.exec(certificate.subject)?.[1] ?? "";
 }
 
 async function writeDurably(path: string, text: string, mode: number): Promise<void> {

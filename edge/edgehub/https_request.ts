@@ -1,4 +1,3 @@
-import { request } from "node:https";
 import { StatusError } from "../../common/errors/mod.ts";
 import { explain } from "./explain.ts";
 
@@ -32,6 +31,8 @@ export interface HttpsReply {
 export async function getHttps(options: HttpsRequest): Promise<HttpsReply> {
   const { url, headers = {}, body, trust, identity, timeoutMs, maxBytes } = options;
   if (options.signal.aborted) throw options.signal.reason;
+  // Loaded when needed, for the memory it costs: a node that has joined never needs it again until its certificate ages.
+  const { request } = await import("node:https");
   const { promise, resolve, reject } = Promise.withResolvers<HttpsReply>();
   const sent = request({
     method: "GET",

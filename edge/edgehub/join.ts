@@ -1,9 +1,9 @@
-import { createPrivateKey, X509Certificate } from "node:crypto";
 import { errorText, StatusError } from "../../common/errors/mod.ts";
 import {
   checkTokenForCa,
   createNodeRequest,
   type Der,
+  isKeyOf,
   parseCertificate,
   parseFirstPem,
   parseJoinToken,
@@ -123,8 +123,7 @@ async function certify(
     );
   }
   const certificate = printPem("CERTIFICATE", body);
-  const keyPem = printEcKeyPem(key);
-  if (!new X509Certificate(certificate).checkPrivateKey(createPrivateKey(keyPem))) {
+  if (!await isKeyOf(body, key)) {
     throw new StatusError(
       "Unauthorized",
       `Cannot use the certificate that ${url} gave: it is not for the key it was asked for`,
@@ -133,7 +132,7 @@ async function certify(
   return {
     ca,
     certificate,
-    key: keyPem,
+    key: printEcKeyPem(key),
     notBefore: info.notBefore,
     notAfter: info.notAfter,
   };

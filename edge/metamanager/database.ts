@@ -1,6 +1,6 @@
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue } from "node:sqlite";
-import { dirname } from "node:path";
 import type { Clock, Logger } from "../../common/module/mod.ts";
+import { directoryOf } from "../../common/paths/mod.ts";
 import { MIGRATIONS, SCHEMA_COMPONENT, SCHEMA_TABLE } from "./migrations.ts";
 
 /** Why the database refused: "full" and "locked" pass by themselves, "corrupt" does not. */
@@ -140,7 +140,7 @@ export class EdgeDatabase implements Disposable {
   }
 
   #open(): DatabaseSync {
-    Deno.mkdirSync(dirname(this.path), { recursive: true, mode: 0o700 });
+    Deno.mkdirSync(directoryOf(this.path), { recursive: true, mode: 0o700 });
     Deno.openSync(this.path, { create: true, write: true, mode: 0o600 }).close();
     Deno.chmodSync(this.path, 0o600);
     const db = new DatabaseSync(this.path);
