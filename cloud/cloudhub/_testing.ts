@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import { request as httpsRequest } from "node:https";
 import { FakeKubeClient } from "../../common/kubeclient/fake_client.ts";
-import { SECRETS } from "../../common/kubeclient/resources.ts";
+import { SECRETS } from "../../common/kubeclient/mod.ts";
 import { MetricsRegistry, printMetrics } from "../../common/metrics/mod.ts";
 import { type Message, parseMessage, printMessage } from "../../common/model/mod.ts";
 import { createLogger, type Logger, Mailbox, systemClock } from "../../common/module/mod.ts";

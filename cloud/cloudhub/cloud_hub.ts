@@ -1,4 +1,4 @@
-import type { KubeClient } from "../../common/kubeclient/types.ts";
+import type { KubeClient } from "../../common/kubeclient/mod.ts";
 import type { MetricsRegistry } from "../../common/metrics/mod.ts";
 import type { Message } from "../../common/model/mod.ts";
 import {

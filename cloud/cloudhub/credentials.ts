@@ -1,7 +1,6 @@
 import type { Namespace, Secret } from "../../common/api/core_v1.ts";
 import { isAlreadyExists, isConflict, isNotFound, StatusError } from "../../common/errors/mod.ts";
-import { NAMESPACES, SECRETS } from "../../common/kubeclient/resources.ts";
-import type { KubeClient } from "../../common/kubeclient/types.ts";
+import { type KubeClient, NAMESPACES, SECRETS } from "../../common/kubeclient/mod.ts";
 import type { Clock, Logger } from "../../common/module/mod.ts";
 import {
   type Authority,

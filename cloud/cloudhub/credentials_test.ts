@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Secret } from "../../common/api/core_v1.ts";
 import { FakeKubeClient, type FakeKubeClientOptions } from "../../common/kubeclient/fake_client.ts";
-import { NAMESPACES, SECRETS } from "../../common/kubeclient/resources.ts";
+import { NAMESPACES, SECRETS } from "../../common/kubeclient/mod.ts";
 import { createLogger, silentLogger } from "../../common/module/mod.ts";
 import { FakeClock } from "../../common/module/fake_clock.ts";
 import {

@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { errorText, isNotFound } from "../../common/errors/mod.ts";
-import { NODES } from "../../common/kubeclient/resources.ts";
-import type { KubeReader } from "../../common/kubeclient/types.ts";
+import { type KubeReader, NODES } from "../../common/kubeclient/mod.ts";
 import { CloudModule, type Message, newMessage, parseJson } from "../../common/model/mod.ts";
 import type { Logger, Send } from "../../common/module/mod.ts";
 import type { Der } from "../../common/pki/mod.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { FakeKubeClient } from "../../common/kubeclient/fake_client.ts";
-import { NODES, SECRETS } from "../../common/kubeclient/resources.ts";
+import { NODES, SECRETS } from "../../common/kubeclient/mod.ts";
 import type { Message } from "../../common/model/mod.ts";
 import { Mailbox, silentLogger, systemClock } from "../../common/module/mod.ts";
 import {

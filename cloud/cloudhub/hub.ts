@@ -1,7 +1,6 @@
 import type { WebSocket } from "./_ws.ts";
 import { errorText, isNotFound } from "../../common/errors/mod.ts";
-import { CONFIG_MAPS, NODES } from "../../common/kubeclient/resources.ts";
-import type { KubeClient } from "../../common/kubeclient/types.ts";
+import { CONFIG_MAPS, type KubeClient, NODES } from "../../common/kubeclient/mod.ts";
 import {
   CloudModule,
   Group,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { CONFIG_MAPS, NODES } from "../../common/kubeclient/resources.ts";
+import { CONFIG_MAPS, NODES } from "../../common/kubeclient/mod.ts";
 import { type Message, newMessage } from "../../common/model/mod.ts";
 import { FakeClock } from "../../common/module/fake_clock.ts";
 import { createAuthority, loadAuthority } from "../../common/pki/mod.ts";

@@ -1,6 +1,6 @@
 import type { KubeObject } from "../../common/api/meta_v1.ts";
 import { isAlreadyExists, isNotFound } from "../../common/errors/mod.ts";
-import type { KubeClient, ResourceType } from "../../common/kubeclient/types.ts";
+import type { KubeClient, ResourceType } from "../../common/kubeclient/mod.ts";
 import { aborted, backoffMs, type Clock, defineModule, type Logger } from "../../common/module/mod.ts";
 import { compareResourceVersion, type DeliveredObject } from "./delivery_class.ts";
 import { MemoryDeliveryLog, type RunningDeliveryLog } from "./delivery_log.ts";

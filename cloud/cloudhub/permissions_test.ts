@@ -19,7 +19,7 @@ Deno.test("cloudHubPermissions() are enough to serve, and nothing more is allowe
     https: listen,
     websocket: listen,
   });
-  const worker = new Worker(new URL("./_permissions_worker.ts", import.meta.url), {
+  const worker = new Worker(new URL("./_permissions_test_worker.ts", import.meta.url), {
     type: "module",
     deno: { permissions: { ...NONE, ...permissions } },
   });

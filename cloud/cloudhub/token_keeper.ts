@@ -1,7 +1,6 @@
 import type { Secret } from "../../common/api/core_v1.ts";
 import { isAlreadyExists, isConflict, isNotFound } from "../../common/errors/mod.ts";
-import { SECRETS } from "../../common/kubeclient/resources.ts";
-import type { KubeClient } from "../../common/kubeclient/types.ts";
+import { type KubeClient, SECRETS } from "../../common/kubeclient/mod.ts";
 import { backoffMs, type Clock, type Logger } from "../../common/module/mod.ts";
 import {
   type Authority,
