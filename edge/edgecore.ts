@@ -12,9 +12,11 @@ import { compartment, type Module, runAll } from "../common/module/mod.ts";
 import { KUBELET_VERSION } from "../common/version/mod.ts";
 import type { RuntimeInit } from "./compartments/runtime.ts";
 import type { DecidedEdgeCore } from "./config/mod.ts";
-import { edgedPermissions } from "./edged/mod.ts";
-import { type EdgeHubOptions, edgeHubPermissions } from "./edgehub/mod.ts";
-import { type MetaManagerOptions, metaManagerPermissions } from "./metamanager/mod.ts";
+import { edgedPermissions } from "./edged/permissions.ts";
+import type { EdgeHubOptions } from "./edgehub/mod.ts";
+import { edgeHubPermissions } from "./edgehub/permissions.ts";
+import type { MetaManagerOptions } from "./metamanager/mod.ts";
+import { metaManagerPermissions } from "./metamanager/permissions.ts";
 
 export interface EdgeCoreComponents {
   logging: Logging;

@@ -27,7 +27,7 @@ import type { EdgedEvent, KubeApi } from "./kube_api.ts";
 import { Limiter } from "./limiter.ts";
 import { metaClient } from "./meta_client.ts";
 import { NodeAgent } from "./node.ts";
-import { FACT_FILES, FACT_PROGRAM, type NodeFacts, nodeFacts } from "./node_facts.ts";
+import { type NodeFacts, nodeFacts } from "./node_facts.ts";
 import { type EdgedOptions, READ_ONLY_PORT, settleOptions } from "./options.ts";
 import type { PodVolumes, ResolveEnv } from "./pod_environment.ts";
 import { Pods } from "./pods.ts";
@@ -37,6 +37,7 @@ import { StatusSender } from "./status_sender.ts";
 import { Timers } from "./timers.ts";
 
 export type { EdgedOptions } from "./options.ts";
+export { edgedPermissions } from "./permissions.ts";
 export type { EdgedEvent, KubeApi, PodEvent } from "./kube_api.ts";
 export { PodEnvironmentError } from "./pod_environment.ts";
 export type { ContainerMounts, PodPlace, PodVolumes, ResolveEnv, VolumeTable } from "./pod_environment.ts";
@@ -160,18 +161,23 @@ export function edged(components: EdgedComponents, options: EdgedOptions): Modul
       engine.run(ending.signal),
       load(),
       ...settled.registerNode ? [node.run(ending.signal)] : [],
-      ...settled.readOnlyPort === 0 ? [] : [serveReadOnly({
-        pods,
-        runtime,
-        syncFailure: () => pods.isLoaded ? engine.failure : "the pods were not read from the store yet",
-        collect: () => metrics.collect(),
-        now: () => clock.now(),
-        log,
-      }, {
-        hostname: "127.0.0.1",
-        port: settled.readOnlyPort,
-        ...components.onListen === undefined ? {} : { onListen: components.onListen },
-      }, ending.signal)],
+      ...settled.readOnlyPort === 0 ? [] : [serveReadOnly(
+        {
+          pods,
+          runtime,
+          syncFailure: () => pods.isLoaded ? engine.failure : "the pods were not read from the store yet",
+          collect: () => metrics.collect(),
+          now: () => clock.now(),
+          log,
+        },
+        {
+          hostname: "127.0.0.1",
+          port: settled.readOnlyPort,
+          ...components.onListen === undefined ? {} : { onListen: components.onListen },
+        },
+        clock,
+        ending.signal,
+      )],
     ];
     try {
       // The first part to fail ends the others; all of them are waited for.
@@ -204,17 +210,4 @@ function observe(
   );
   metrics.gauge("edged_requests_pending", "Requests to metamanager without a reply", pending);
   metrics.gauge("edged_runtime_up", "Whether the container engine answers", () => engine.isUp ? 1 : 0);
-}
-
-/**
- * What edged itself may do; the runtime, the volumes and the variables add theirs. Probes and hooks reach pods at any address.
- */
-export function edgedPermissions(options: EdgedOptions): Deno.PermissionOptionsObject {
-  const { rootDirectory } = settleOptions(options);
-  return {
-    net: true,
-    read: [...FACT_FILES, rootDirectory],
-    run: [FACT_PROGRAM],
-    sys: ["networkInterfaces", "osRelease", "statfs", "systemMemoryInfo"],
-  };
 }

@@ -1,5 +1,6 @@
 import { statfsSync } from "node:fs";
 import { dirname } from "node:path";
+import { FACT_FILES, FACT_PROGRAM } from "./permissions.ts";
 
 /** What is known of the machine. */
 export interface NodeFacts {
@@ -25,12 +26,6 @@ export interface FactsOptions {
   /** Address to show; empty: that of the interface of the default route. */
   nodeIP: string;
 }
-
-/** Files that are read. */
-export const FACT_FILES = ["/etc/machine-id", "/etc/os-release"];
-
-/** Program that reads what the runtime reserves for programs with every permission: files under `/proc` and `/sys`. */
-export const FACT_PROGRAM = "grep";
 
 const PAGE_SIZES = ["64kB", "2048kB", "32768kB", "1048576kB"].map((size) =>
   `/sys/kernel/mm/hugepages/hugepages-${size}/nr_hugepages`

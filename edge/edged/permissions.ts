@@ -1,0 +1,20 @@
+import { type EdgedOptions, settleOptions } from "./options.ts";
+
+/** Files that the facts of the machine are read from. */
+export const FACT_FILES = ["/etc/machine-id", "/etc/os-release"];
+
+/** Program that reads what the runtime reserves for programs with every permission: files under `/proc` and `/sys`. */
+export const FACT_PROGRAM = "grep";
+
+/**
+ * What edged itself may do; the runtime, the volumes and the variables add theirs. Probes and hooks reach pods at any address.
+ */
+export function edgedPermissions(options: EdgedOptions): Deno.PermissionOptionsObject {
+  const { rootDirectory } = settleOptions(options);
+  return {
+    net: true,
+    read: [...FACT_FILES, rootDirectory],
+    run: [FACT_PROGRAM],
+    sys: ["networkInterfaces", "osRelease", "statfs", "systemMemoryInfo"],
+  };
+}
