@@ -441,6 +441,11 @@ export class PodWorker {
         signal: this.#c.signal,
       });
       this.#holds.delete(step.name);
+      this.#c.log.info("Container started", {
+        ...this.identity,
+        container: step.name,
+        attempt: step.attempt,
+      });
     } catch (error) {
       if (this.#c.signal.aborted || this.#interrupt.signal.aborted) return;
       if (!(error instanceof StartError)) throw error;

@@ -1,6 +1,6 @@
 import { errorText } from "../../common/errors/mod.ts";
 import { type MetricFamily, printMetrics } from "../../common/metrics/mod.ts";
-import type { Logger } from "../../common/module/mod.ts";
+import type { Clock, Logger } from "../../common/module/mod.ts";
 import type { CheckedPod } from "./parse_pod.ts";
 import type { PodWorker } from "./pod_worker.ts";
 import { newestPerName } from "./pod_runtime.ts";
@@ -189,25 +189,48 @@ async function containerLogs(
   return new Response(body, { headers: { "content-type": "text/plain; charset=utf-8" } });
 }
 
-/** Serves until the signal aborts. @throws {Deno.errors.AddrInUse} */
+/** Pause before a port that was taken is tried again. */
+const PORT_RETRY_MS = 10_000;
+
+/** Serves until the signal aborts. A port that is taken is waited for: pods run without the server. */
 export async function serveReadOnly(
   components: ServerComponents,
   options: { hostname: string; port: number; onListen?: (port: number) => void },
+  clock: Clock,
   signal: AbortSignal,
 ): Promise<void> {
   const { log } = components;
-  const server = Deno.serve({
-    hostname: options.hostname,
-    port: options.port,
-    signal,
-    onListen: ({ port }) => {
-      log.info("Read-only server listens", { address: `${options.hostname}:${port}` });
-      options.onListen?.(port);
-    },
-    onError: (error) => {
-      log.error("Request failed", error);
-      return plain("internal server error\n", 500);
-    },
-  }, readOnlyHandler(components));
-  await server.finished;
+  const { hostname, port, onListen } = options;
+  const handler = readOnlyHandler(components);
+  while (!signal.aborted) {
+    try {
+      const server = Deno.serve({
+        hostname,
+        port,
+        signal,
+        onListen: (address) => {
+          log.info("Read-only server listens", { address: `${hostname}:${address.port}` });
+          onListen?.(address.port);
+        },
+        onError: (error) => {
+          log.error("Request failed", error);
+          return plain("internal server error\n", 500);
+        },
+      }, handler);
+      return await server.finished;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+      log.error(
+        "Read-only port is taken: stop the program that has it, or set readOnlyPort to another",
+        error,
+        {
+          address: `${hostname}:${port}`,
+          retryMs: PORT_RETRY_MS,
+        },
+      );
+      await clock.sleep(PORT_RETRY_MS, { signal }).catch((reason) => {
+        if (!signal.aborted) throw reason;
+      });
+    }
+  }
 }

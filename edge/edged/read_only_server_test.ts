@@ -98,6 +98,7 @@ Deno.test("serveReadOnly() serves on loopback and ends with its signal while log
   const served = serveReadOnly(
     bench.components,
     { hostname: "127.0.0.1", port: 0, onListen: listening.resolve },
+    bench.clock,
     controller.signal,
   );
   const base = `http://127.0.0.1:${await listening.promise}`;
@@ -106,6 +107,22 @@ Deno.test("serveReadOnly() serves on loopback and ends with its signal while log
   const reader = follow.body!.getReader();
   assert.equal(new TextDecoder().decode((await reader.read()).value), "one\ntwo\nthree\n");
   await reader.cancel();
+  controller.abort();
+  await served;
+});
+
+Deno.test("serveReadOnly() waits for a port that is taken", async () => {
+  await using bench = await serving();
+  const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = taken.addr as Deno.NetAddr;
+  const controller = new AbortController();
+  const listening = Promise.withResolvers<number>();
+  const options = { hostname: "127.0.0.1", port, onListen: listening.resolve };
+  const served = serveReadOnly(bench.components, options, bench.clock, controller.signal);
+  await bench.clock.advance(1_000);
+  taken.close();
+  await bench.clock.advance(10_000);
+  assert.equal(await listening.promise, port);
   controller.abort();
   await served;
 });
