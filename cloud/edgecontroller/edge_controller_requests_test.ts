@@ -46,6 +46,19 @@ Deno.test("edgeController() answers a patch of a pod that is gone or another wit
   assert.equal(rig.kube.peek(PODS, "default/web")?.status?.phase, "Pending");
 });
 
+Deno.test("edgeController() tells an edge that still reports about a pod that the pod is gone", async () => {
+  await using rig = new Rig();
+  const from = await connected(rig);
+  for (const [name, uid] of [["gone", "uid-gone"], ["web", "uid-old"]]) {
+    const patch = JSON.stringify({ metadata: { uid }, status: { phase: "Running" } });
+    await rig.ask("patch", `node/edge-1/default/podpatch/${name}`, patch);
+    const push = await rig.pushed("delete", `node/edge-1/default/pod/${name}`, from);
+    assert.deepEqual(push.content, { metadata: { namespace: "default", name, uid } });
+  }
+  await rig.ask("patch", "node/edge-1/default/podpatch/other", '{"status":{"phase":"Running"}}');
+  assert.equal(rig.pushes(from).length, 2);
+});
+
 Deno.test("edgeController() registers a node with its address and what a node may say of itself", async () => {
   await using rig = new Rig();
   await rig.module.ready;

@@ -33,9 +33,11 @@ export const POD_HANDLERS: Handlers<PodKinds> = {
 
   // The UID always goes with the patch, so that it cannot hit a successor of the same name.
   "pod-patch": async ({ nodeName, namespace, name, patch }, { kube, edge, pod, signal }) => {
-    if (pod === undefined) throw podNotFound(name);
-    const stored = pod.metadata?.uid;
+    const stored = pod?.metadata?.uid;
     const uid = asText(asOptionalObject(patch.metadata, "metadata").uid, "metadata.uid");
+    // An edge that still runs a pod which is gone missed its end.
+    if (uid !== "" && uid !== stored) await edge.podGone(nodeName, { namespace, name, uid });
+    if (stored === undefined) throw podNotFound(name);
     if (uid !== "" && uid !== stored) {
       throw new StatusError(
         "Conflict",
