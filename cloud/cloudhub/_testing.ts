@@ -77,6 +77,7 @@ export async function startHub(
   more: Partial<CloudHubComponents> & { kube?: FakeKubeClient; clock?: Clock } = {},
 ): Promise<RunningHub> {
   const kube = more.kube ?? new FakeKubeClient();
+  const clock = more.clock ?? systemClock;
   const inbox = new Mailbox<Message>("cloudhub", 1024);
   const upstream = new Mailbox<Message>("edgecontroller", 1024);
   const metrics = new MetricsRegistry();
@@ -84,7 +85,7 @@ export async function startHub(
   const log: Logger = createLogger("cloudhub", { level: "debug", write: (line) => logged.push(line) });
   const listening = Promise.withResolvers<{ https: number; websocket: number }>();
   const module = cloudHub(
-    { inbox, edgeController: upstream.send, clock: systemClock, log, metrics, ...more, kube },
+    { inbox, edgeController: upstream.send, log, metrics, ...more, clock, kube },
     {
       advertiseAddress: ["127.0.0.1"],
       https: { address: "127.0.0.1", port: 0 },
@@ -103,7 +104,7 @@ export async function startHub(
   const ca = printPem("CERTIFICATE", await secret("casecret", "cadata"));
   const issue: RunningHub["issue"] = async (
     node,
-    { now = Date.now(), validityDays = 1, extKeyUsages = [2] } = {},
+    { now = clock.now(), validityDays = 1, extKeyUsages = [2] } = {},
   ) => {
     const authority = await loadAuthority({
       certificate: await secret("casecret", "cadata"),
