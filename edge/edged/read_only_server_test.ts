@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
 import { MetricsRegistry } from "../../common/metrics/mod.ts";
-import { silentLogger, systemClock } from "../../common/module/mod.ts";
-import { handlerRunner } from "./handlers.ts";
+import { silentLogger } from "../../common/module/mod.ts";
 import { readOnlyHandler, serveReadOnly } from "./read_only_server.ts";
 import { testBench, testPod } from "./testing.ts";
 
@@ -125,53 +123,4 @@ Deno.test("serveReadOnly() waits for a port that is taken", async () => {
   assert.equal(await listening.promise, port);
   controller.abort();
   await served;
-});
-
-Deno.test("handlerRunner() asks over HTTP and TCP and tells why it failed", async (t) => {
-  await using bench = await serving();
-  const run = handlerRunner(bench.runtime, systemClock);
-  const seen: Array<string | undefined> = [];
-  const server = createServer((request, response) => {
-    seen.push(request.headers.host);
-    if (request.url === "/hang") return;
-    response.statusCode = request.url === "/ok" ? 200 : request.url === "/moved" ? 302 : 503;
-    if (response.statusCode === 302) response.setHeader("location", "http://192.0.2.1/");
-    response.end("x".repeat(100_000));
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  const container = { name: "web", ports: [{ name: "http", containerPort: port }] };
-  const target = {
-    containerId: "c",
-    container,
-    podIP: "127.0.0.1",
-    timeoutMs: 300,
-    signal: new AbortController().signal,
-  };
-  const table: Array<[string, Parameters<typeof run>[0], boolean, RegExp?]> = [
-    ["200", { httpGet: { path: "/ok", port } }, true],
-    ["redirect", { httpGet: { path: "/moved", port: "http" } }, true],
-    ["503", { httpGet: { path: "no", port } }, false, /statuscode: 503/],
-    [
-      "header",
-      { httpGet: { path: "/ok", port, httpHeaders: [{ name: "Host", value: "web.example" }] } },
-      true,
-    ],
-    ["no answer", { httpGet: { path: "/hang", port } }, false, /No answer|timeout/i],
-    ["no such port", { httpGet: { path: "/", port: "https" } }, false, /Cannot find port https/],
-    ["TCP", { tcpSocket: { port } }, true],
-    ["TCP refused", { tcpSocket: { port: 1 } }, false, /refused/i],
-    ["gRPC", { grpc: { port } }, false, /not supported/],
-    ["nothing", {}, false, /no exec/],
-  ];
-  for (const [name, handler, ok, output] of table) {
-    await t.step(name, async () => {
-      const result = await run(handler, target);
-      assert.equal(result.ok, ok, result.output);
-      if (output !== undefined) assert.match(result.output, output);
-    });
-  }
-  assert.ok(seen.includes("web.example"));
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
 });
