@@ -3,7 +3,7 @@ import { type Message, newMessage } from "../../common/model/mod.ts";
 import type { Clock } from "../../common/module/mod.ts";
 import { FakeClock } from "../../common/module/fake_clock.ts";
 import { type Harness, startEdgeHub } from "./_harness.ts";
-import { StallingProxy } from "./_stalling_proxy.ts";
+import { StallingProxy } from "./_stalling_test_proxy.ts";
 import { type Session, TestCloud } from "./_test_cloud.ts";
 import type { EdgeHubOptions } from "./mod.ts";
 

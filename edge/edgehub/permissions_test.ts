@@ -7,7 +7,7 @@ Deno.test("edgeHub() joins and connects with the permissions it asks for, and ha
   await using cloud = await TestCloud.start();
   const options = cloud.options(directory, { token: await cloud.token() });
   const none = { env: false, ffi: false, import: false, run: false, sys: false } as const;
-  const worker = new Worker(new URL("./_permission_probe.ts", import.meta.url), {
+  const worker = new Worker(new URL("./_permission_test_probe.ts", import.meta.url), {
     type: "module",
     deno: { permissions: { ...none, ...edgeHubPermissions(options) } },
   });

@@ -15,7 +15,7 @@ Deno.test("metaManager() has everything it acknowledged after being killed at an
           "--no-check",
           "--allow-read",
           `--allow-write=${directory}`,
-          new URL("./_kill_probe.ts", import.meta.url).pathname,
+          new URL("./_kill_test_probe.ts", import.meta.url).pathname,
           databasePath,
           // The first resourceVersion: those of the second run are newer.
           `${run * 1_000_000 + 1}`,

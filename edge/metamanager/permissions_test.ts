@@ -6,7 +6,7 @@ Deno.test("metaManager() works with the permissions it asks for, damaged file in
   const databasePath = `${directory}/edgecore.db`;
   await Deno.writeTextFile(databasePath, "garbage ".repeat(100));
   const none = { env: false, ffi: false, import: false, net: false, run: false, sys: false } as const;
-  const worker = new Worker(new URL("./_permission_probe.ts", import.meta.url), {
+  const worker = new Worker(new URL("./_permission_test_probe.ts", import.meta.url), {
     type: "module",
     deno: { permissions: { ...none, ...metaManagerPermissions({ databasePath }) } },
   });
