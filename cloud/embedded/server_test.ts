@@ -334,8 +334,9 @@ test("a namespace is emptied before it goes, and takes nothing new meanwhile", a
   const refused = await api.request("POST", "/api/v1/namespaces/foo/configmaps", configMap("b"));
   assert.equal(refused.status, 403);
   assert.match(String(refused.body.message), /because it is being terminated/);
+  const from = body.metadata.resourceVersion;
   const gone = api.watch(
-    "/api/v1/namespaces?watch=1&fieldSelector=metadata.name%3Dfoo",
+    `/api/v1/namespaces?watch=1&fieldSelector=metadata.name%3Dfoo&resourceVersion=${from}`,
     (e) => e.at(-1)?.type === "DELETED",
   );
   await api.request("DELETE", `${pods}/p`, { gracePeriodSeconds: 0 });
