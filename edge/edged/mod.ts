@@ -55,7 +55,7 @@ export interface EdgedComponents {
   log: Logger;
   metrics: MetricsRegistry;
   /** Prepares the reading of the machine's facts. @default the machine edged runs on */
-  facts?: () => Promise<() => NodeFacts>;
+  facts?: () => Promise<() => Promise<NodeFacts>>;
   /** Told the port of the read-only server once it listens. */
   onListen?: (port: number) => void;
 }
@@ -80,6 +80,7 @@ export function edged(components: EdgedComponents, options: EdgedOptions): Modul
     signal.addEventListener("abort", stop, { once: true });
 
     const readFacts = await prepareFacts();
+    const facts = await readFacts();
     const engine: Engine = new Engine({
       runtime,
       clock,
@@ -104,6 +105,7 @@ export function edged(components: EdgedComponents, options: EdgedOptions): Modul
       api,
       clock,
       log,
+      facts,
       readFacts,
       engine: () => ({
         name: engine.version?.name ?? "",

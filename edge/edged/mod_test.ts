@@ -59,7 +59,7 @@ function start(options: { pods?: unknown[]; connected?: boolean; port?: number }
     clock,
     log: silentLogger,
     metrics: new MetricsRegistry(),
-    facts: () => Promise.resolve(() => FACTS),
+    facts: () => Promise.resolve(() => Promise.resolve(FACTS)),
     onListen: listening.resolve,
   }, { nodeName: "edge-1", version: "v1.32.10-kubeedge-v1.23.1", readOnlyPort: options.port ?? 0 });
   const controller = new AbortController();

@@ -21,7 +21,9 @@ export interface NodeAgentComponents {
   >;
   clock: Clock;
   log: Logger;
-  readFacts: () => NodeFacts;
+  /** The machine as it is now. */
+  facts: NodeFacts;
+  readFacts: () => Promise<NodeFacts>;
   engine: () => EngineState;
   random?: () => number;
 }
@@ -40,7 +42,7 @@ export class NodeAgent {
   readonly #lease: LeaseKeeper;
   #known: Node | undefined;
   #sentAt = 0;
-  #facts: NodeFacts | undefined;
+  #facts: NodeFacts;
   #wake: (() => void) | undefined;
   #wakeLease: (() => void) | undefined;
   /** The API may have other conditions than edged thinks: all are sent again. */
@@ -51,6 +53,7 @@ export class NodeAgent {
   constructor(spec: NodeSpec, components: NodeAgentComponents) {
     this.#spec = spec;
     this.#c = components;
+    this.#facts = components.facts;
     this.#lease = new LeaseKeeper(spec.nodeName, components.api);
   }
 
@@ -61,7 +64,7 @@ export class NodeAgent {
 
   /** What was last found out of the machine. */
   get facts(): NodeFacts {
-    return this.#facts ??= this.#c.readFacts();
+    return this.#facts;
   }
 
   /** Something the node's status depends on has changed, or the link came up: look now. */
@@ -134,7 +137,7 @@ export class NodeAgent {
 
   async #register(): Promise<void> {
     const { api } = this.#c;
-    const status = this.#status(undefined);
+    const status = await this.#status(undefined);
     try {
       this.#known = await api.createNode(newNode(this.#spec, this.facts, status));
       this.#sentAt = this.#c.clock.now();
@@ -165,15 +168,15 @@ export class NodeAgent {
     await this.#c.api.updateNode({ ...node, metadata: { ...node.metadata, labels: { ...has, ...wanted } } });
   }
 
-  #status(previous: NodeStatus | undefined): NodeStatus {
-    this.#facts = this.#c.readFacts();
+  async #status(previous: NodeStatus | undefined): Promise<NodeStatus> {
+    this.#facts = await this.#c.readFacts();
     return nodeStatus(this.#spec, this.#facts, this.#c.engine(), previous, this.#c.clock.now());
   }
 
   async #report(): Promise<void> {
     const { api, clock } = this.#c;
     const before = this.#known?.status ?? {};
-    const after = this.#status(before);
+    const after = await this.#status(before);
     const due = clock.now() - this.#sentAt >= STATUS_REPORT_MS;
     const resend = this.#resend;
     const base = resend ? { ...before, conditions: [] } : before;

@@ -1,6 +1,4 @@
-import { statfsSync } from "node:fs";
-import { dirname } from "node:path";
-import { FACT_FILES, FACT_PROGRAM } from "./permissions.ts";
+import { DISK_PROGRAM, FACT_FILES, READ_PROGRAM } from "./permissions.ts";
 
 /** What is known of the machine. */
 export interface NodeFacts {
@@ -41,9 +39,9 @@ const KERNEL_FILES = [
 /** The texts of files by path; those that are not there are left out. */
 export type ReadKernelFiles = (paths: readonly string[]) => Promise<ReadonlyMap<string, string>>;
 
-/** Reads files of the kernel by way of {@linkcode FACT_PROGRAM}: one line of output for each line of a file. */
+/** Reads files of the kernel by way of {@linkcode READ_PROGRAM}: one line of output for each line of a file. */
 export const readKernelFiles: ReadKernelFiles = async (paths) => {
-  const { stdout } = await new Deno.Command(FACT_PROGRAM, {
+  const { stdout } = await new Deno.Command(READ_PROGRAM, {
     args: ["-sH", "", "--", ...paths],
     stdin: "null",
     stdout: "piped",
@@ -66,7 +64,7 @@ export function parseGrep(output: string, paths: readonly string[]): Map<string,
 export async function nodeFacts(
   options: FactsOptions,
   readKernel: ReadKernelFiles = readKernelFiles,
-): Promise<() => NodeFacts> {
+): Promise<() => Promise<NodeFacts>> {
   const kernel = await readKernel(KERNEL_FILES);
   const [machineID = "", release = ""] = await Promise.all(FACT_FILES.map(readOptional));
   const line = (path: string) => kernel.get(path)?.trim() ?? "";
@@ -81,9 +79,9 @@ export async function nodeFacts(
     architecture: Deno.build.arch === "aarch64" ? "arm64" : "amd64",
   };
   const route = defaultInterface(kernel.get("/proc/net/route") ?? "");
-  return () => {
+  return async () => {
     const memory = Deno.systemMemoryInfo();
-    const disk = statDisk(options.rootDirectory);
+    const disk = await statDisk(options.rootDirectory);
     return {
       ...fixed,
       memoryBytes: memory.total,
@@ -117,16 +115,39 @@ interface DiskFigures {
   ffree: number;
 }
 
-/** The file system that a directory is on, or will be on once it is made. */
-function statDisk(directory: string): DiskFigures {
-  for (let path = directory;; path = dirname(path)) {
+/** The directory or, where it is still to be made, the nearest one above it that is there. */
+async function existing(directory: string): Promise<string> {
+  for (let path = directory;; path = path.slice(0, path.lastIndexOf("/")) || "/") {
     try {
-      return statfsSync(path, { bigint: false }) as DiskFigures;
+      await Deno.lstat(path);
+      return path;
     } catch (error) {
-      const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
-      if (!missing || path === dirname(path)) throw error;
+      if (!(error instanceof Deno.errors.NotFound) || path === "/" || !path.startsWith("/")) throw error;
     }
   }
+}
+
+/** The file system that a directory is on, or will be on once it is made. */
+async function statDisk(directory: string): Promise<DiskFigures> {
+  const path = await existing(directory);
+  const { state } = await Deno.permissions.query({ name: "run", command: DISK_PROGRAM });
+  if (state === "granted") {
+    const args = ["-f", "-c", "%S %b %a %c %d", "--", path];
+    const { success, stdout } = await new Deno.Command(DISK_PROGRAM, { args, stdin: "null", stderr: "null" })
+      .output();
+    const figures = success ? parseDiskFigures(new TextDecoder().decode(stdout)) : undefined;
+    if (figures !== undefined) return figures;
+  }
+  const { statfsSync } = await import("node:fs");
+  return statfsSync(path, { bigint: false }) as DiskFigures;
+}
+
+/** Reads `<block size> <blocks> <available blocks> <inodes> <free inodes>`; undefined when it is something else. */
+export function parseDiskFigures(text: string): DiskFigures | undefined {
+  const numbers = text.trim().split(" ").map((word) => /^\d+$/.test(word) ? Number(word) : NaN);
+  if (numbers.length !== 5 || numbers.some(Number.isNaN)) return undefined;
+  const [bsize, blocks, bavail, files, ffree] = numbers as [number, number, number, number, number];
+  return { bsize, blocks, bavail, files, ffree };
 }
 
 /** `PRETTY_NAME` of os-release. */

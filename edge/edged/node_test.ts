@@ -3,7 +3,14 @@ import { FakeClock } from "../../common/module/fake_clock.ts";
 import { StatusError } from "../../common/errors/mod.ts";
 import { silentLogger } from "../../common/module/mod.ts";
 import { NodeAgent } from "./node.ts";
-import { defaultInterface, nodeFacts, osImage, ownAddress, parseGrep } from "./node_facts.ts";
+import {
+  defaultInterface,
+  nodeFacts,
+  osImage,
+  ownAddress,
+  parseDiskFigures,
+  parseGrep,
+} from "./node_facts.ts";
 import { newNode, nodeStatus, nodeStatusPatch } from "./node_status.ts";
 import { FACTS, MemoryKubeApi } from "./testing.ts";
 
@@ -103,7 +110,8 @@ function start(change: (api: MemoryKubeApi) => void = () => {}) {
     api,
     clock,
     log: silentLogger,
-    readFacts: () => FACTS,
+    facts: FACTS,
+    readFacts: () => Promise.resolve(FACTS),
     engine: () => ({ ...ENGINE, failure: state.failure }),
     random: () => 1,
   });
@@ -215,7 +223,7 @@ Deno.test("NodeAgent reads the lease again after somebody else wrote it", async 
 });
 
 Deno.test("nodeFacts() reads this machine", async () => {
-  const facts = (await nodeFacts({ rootDirectory: "/does/not/exist/yet", nodeIP: "" }))();
+  const facts = await (await nodeFacts({ rootDirectory: "/does/not/exist/yet", nodeIP: "" }))();
   assert.ok(facts.cpus >= 1 && facts.memoryBytes > 2 ** 20 && facts.disk.totalBytes > 0);
   assert.ok(facts.memoryAvailableBytes <= facts.memoryBytes);
   assert.match(facts.addresses[0]!, /^[0-9.]+$/);
@@ -223,9 +231,22 @@ Deno.test("nodeFacts() reads this machine", async () => {
 });
 
 Deno.test("nodeFacts() does with what kernel files there are", async () => {
-  const facts =
-    (await nodeFacts({ rootDirectory: "/", nodeIP: "192.0.2.9" }, () => Promise.resolve(new Map())))();
+  const read = await nodeFacts({ rootDirectory: "/", nodeIP: "192.0.2.9" }, () => Promise.resolve(new Map()));
+  const facts = await read();
   assert.deepEqual([facts.bootID, facts.hugePages, facts.addresses], ["", {}, ["192.0.2.9"]]);
+});
+
+Deno.test("parseDiskFigures() reads what stat tells and nothing else", () => {
+  assert.deepEqual(parseDiskFigures("4096 66053021 20553000 16777216 16353026\n"), {
+    bsize: 4096,
+    blocks: 66053021,
+    bavail: 20553000,
+    files: 16777216,
+    ffree: 16353026,
+  });
+  for (const text of ["", "4096 1 1 1", "4096 ? 1 1 1", "4096 -1 1 1 1"]) {
+    assert.equal(parseDiskFigures(text), undefined);
+  }
 });
 
 Deno.test("parseGrep() puts lines back to their files", () => {

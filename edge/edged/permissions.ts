@@ -4,7 +4,10 @@ import { type EdgedOptions, settleOptions } from "./options.ts";
 export const FACT_FILES = ["/etc/machine-id", "/etc/os-release"];
 
 /** Program that reads what the runtime reserves for programs with every permission: files under `/proc` and `/sys`. */
-export const FACT_PROGRAM = "grep";
+export const READ_PROGRAM = "grep";
+
+/** Program that tells of a file system what the runtime tells only by way of Node's modules, which cost megabytes to load. */
+export const DISK_PROGRAM = "stat";
 
 /**
  * What edged itself may do; the runtime, the volumes and the variables add theirs. Probes and hooks reach pods at any address.
@@ -14,7 +17,7 @@ export function edgedPermissions(options: EdgedOptions): Deno.PermissionOptionsO
   return {
     net: true,
     read: [...FACT_FILES, rootDirectory],
-    run: [FACT_PROGRAM],
+    run: [READ_PROGRAM, DISK_PROGRAM],
     sys: ["networkInterfaces", "osRelease", "statfs", "systemMemoryInfo"],
   };
 }
