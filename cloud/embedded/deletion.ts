@@ -1,6 +1,6 @@
 import { type ApiObject, jsonEqual, timeText } from "./object.ts";
 import type { ResourceDefinition } from "./resources/definition.ts";
-import { conflict } from "./resources/errors.ts";
+import { conflict, forbiddenWrite } from "./resources/errors.ts";
 
 /** How to delete. */
 export interface DeleteOptions {
@@ -9,6 +9,9 @@ export interface DeleteOptions {
   preconditions?: { uid?: string; resourceVersion?: string };
   dryRun?: boolean;
 }
+
+/** Upstream: k8s.io/apiserver pkg/admission/plugin/namespace/lifecycle (immortalNamespaces) @ v1.32 */
+const IMMORTAL_NAMESPACES: ReadonlySet<string> = new Set(["default", "kube-system", "kube-public"]);
 
 /** What a deletion comes to: nothing new, the object marked, or the object gone. */
 export interface DeletionPlan {
@@ -19,7 +22,7 @@ export interface DeletionPlan {
 /**
  * Decides what a deletion does to an object.
  * Upstream: k8s.io/apiserver pkg/registry/rest/delete.go (BeforeDelete) @ v1.32
- * @throws {StatusError} Conflict when a precondition does not hold
+ * @throws {StatusError} Conflict when a precondition does not hold; Forbidden for a namespace that must stay
  */
 export function planDeletion(
   definition: ResourceDefinition,
@@ -27,6 +30,9 @@ export function planDeletion(
   options: DeleteOptions,
   now: number,
 ): DeletionPlan {
+  if (definition.kind === "Namespace" && IMMORTAL_NAMESPACES.has(old.metadata.name ?? "")) {
+    throw forbiddenWrite(definition, old.metadata.name ?? "", "this namespace may not be deleted");
+  }
   checkPreconditions(definition, old, options.preconditions);
   const object = structuredClone(old);
   const meta = object.metadata;

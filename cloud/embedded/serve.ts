@@ -9,6 +9,7 @@ import type {
   EmbeddedControlPlaneEndpoint,
   EmbeddedControlPlaneOptions,
 } from "./mod.ts";
+import { expireEvents } from "./event_expiry.ts";
 import { NamespaceKeeper } from "./namespace_keeper.ts";
 import { Registry } from "./registry.ts";
 import { ResourceTable } from "./resources/table.ts";
@@ -17,6 +18,7 @@ import { printKubeconfig, writePrivateFile } from "./state_files.ts";
 import { ObjectStore } from "./storage/object_store.ts";
 
 const TICK_MS = 1000;
+const EXPIRY_INTERVAL_MS = 60_000;
 /** How long requests under way may take once told to stop. */
 const DRAIN_MS = 2000;
 
@@ -70,10 +72,15 @@ export async function serveControlPlane(
     await writePrivateFile(kubeconfig, printKubeconfig({ server: url, caCertificate, token: adminToken }));
     log.info("Serving the embedded control plane", { address, port, kubeconfig });
     serving({ port, server: url, kubeconfig, caCertificate, adminToken });
+    let expiredAt = clock.now();
     while (!signal.aborted) {
       await sleepUntilAborted(clock.sleep(TICK_MS, { signal }), signal);
       watches.tick();
       keeper.retry();
+      if (clock.now() - expiredAt >= EXPIRY_INTERVAL_MS) {
+        expiredAt = clock.now();
+        expireEvents(registry, expiredAt, log);
+      }
     }
   } finally {
     watches.end();

@@ -345,6 +345,15 @@ test("a namespace is emptied before it goes, and takes nothing new meanwhile", a
   assert.equal((await api.request("GET", "/api/v1/namespaces/foo/configmaps/a")).status, 404);
 });
 
+test("the namespaces that everything rests on may not be deleted", async (api) => {
+  const { status, body } = await api.request("DELETE", "/api/v1/namespaces/kube-system");
+  assert.equal(status, 403);
+  assert.match(
+    String(body.message),
+    /^namespaces "kube-system" is forbidden: this namespace may not be deleted$/,
+  );
+});
+
 test("status and spec are written apart, and the generation counts changes of the spec", async (api) => {
   const path = "/apis/apps/v1/namespaces/default/deployments";
   const template = { metadata: { labels: { a: "b" } }, spec: { containers: [{ name: "c", image: "x" }] } };
