@@ -1,6 +1,7 @@
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue } from "node:sqlite";
 import type { Clock, Logger } from "../../common/module/mod.ts";
 import { directoryOf } from "../../common/paths/mod.ts";
+import { salvage } from "./salvage.ts";
 import { MIGRATIONS, SCHEMA_COMPONENT, SCHEMA_TABLE } from "./migrations.ts";
 
 /** Why the database refused: "full" and "locked" pass by themselves, "corrupt" does not. */
@@ -128,15 +129,45 @@ export class EdgeDatabase implements Disposable {
           cause,
         );
       }
-      this.#moveAside(cause);
-      return this.#open();
+      try {
+        return this.#begin(cause);
+      } catch (error) {
+        const again = troubleOf(error) ?? "unusable";
+        throw new DatabaseError(
+          again,
+          `Cannot replace ${JSON.stringify(this.path)}: ${ADVICE[again]}`,
+          error,
+        );
+      }
     }
   }
 
   #replaceDamaged(cause: unknown): void {
     this.#db.close();
-    this.#moveAside(cause);
-    this.#db = this.#open();
+    this.#db = this.#begin(cause);
+  }
+
+  /** A fresh file in place of the damaged one, with what of that could still be read. */
+  #begin(cause: unknown): DatabaseSync {
+    const aside = this.#moveAside();
+    const db = this.#open();
+    const rows = salvage(aside);
+    try {
+      db.exec("BEGIN IMMEDIATE");
+      const insert = db.prepare("INSERT OR REPLACE INTO meta (key, type, value) VALUES (?, ?, ?)");
+      for (const { key, type, value } of rows) insert.run(key, type, value);
+      db.exec("COMMIT");
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+    this.#log.error(
+      "The edge's database is damaged: moved it aside and began a new one with the objects that could still be read; " +
+        "the cloud sends the rest again. Delete the moved file once it is not wanted for inspection",
+      cause,
+      { file: this.path, movedTo: aside, objects: rows.length },
+    );
+    return db;
   }
 
   #open(): DatabaseSync {
@@ -161,7 +192,7 @@ export class EdgeDatabase implements Disposable {
     return db;
   }
 
-  #moveAside(cause: unknown): void {
+  #moveAside(): string {
     const time = new Date(this.#clock.now()).toISOString().replace(/[:.]/g, "-");
     const aside = `${this.path}.corrupt-${time}`;
     for (const suffix of ["", "-wal", "-shm"]) {
@@ -171,12 +202,7 @@ export class EdgeDatabase implements Disposable {
         if (!(error instanceof Deno.errors.NotFound)) throw error;
       }
     }
-    this.#log.error(
-      "The edge's database is damaged: moved it aside and began an empty one, which the cloud fills again. " +
-        "Delete the moved file once it is not wanted for inspection",
-      cause,
-      { file: this.path, movedTo: aside },
-    );
+    return aside;
   }
 }
 

@@ -149,7 +149,35 @@ Deno.test(
       (error) => error instanceof DatabaseError && error.trouble === "corrupt",
     );
     store.put("default/pod/a", "pod", object("a"));
-    assert.deepEqual(store.list("pod"), [object("a")]);
+    assert.deepEqual(store.get("default/pod/a"), object("a"));
+  }),
+);
+
+Deno.test(
+  "EdgeDatabase takes over what a damaged file still gives",
+  inTempDir((path) => {
+    {
+      using db = open(path);
+      for (let i = 0; i < 200; i++) {
+        new MetaStore(db).put(`default/pod/${i}`, "pod", object(`${i}`, 1000));
+      }
+      db.run("INSERT INTO meta VALUES ('default/pod/broken', 'pod', '{')");
+    }
+    const bytes = Deno.readFileSync(path);
+    bytes.fill(0x5a, bytes.length - 2 * 4096);
+    Deno.writeFileSync(path, bytes);
+    const lines: string[] = [];
+    using db = new EdgeDatabase(
+      { path },
+      new FakeClock(),
+      createLogger("test", { write: (line) => lines.push(line) }),
+    );
+    const pods = new MetaStore(db).list("pod");
+    assert.ok(pods.length > 0 && pods.length < 200, `${pods.length} pods`);
+    for (const pod of pods) {
+      assert.deepEqual(pod, object((pod.metadata as { name: string }).name, 1000));
+    }
+    assert.match(lines.join(""), new RegExp(`objects=${pods.length}`));
   }),
 );
 
