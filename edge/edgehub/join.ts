@@ -1,5 +1,6 @@
 import { errorText, StatusError } from "../../common/errors/mod.ts";
 import {
+  type CertificateInfo,
   checkTokenForCa,
   createNodeRequest,
   type Der,
@@ -104,7 +105,7 @@ async function certify(
     signal,
   });
   if (status !== 200) throw refusal(status, new TextDecoder().decode(body.subarray(0, 1000)).trim());
-  const info = await verifyClientCertificate(parseFirstPem(ca).der, body, now).catch((cause) => {
+  const info = await verifyFresh(parseFirstPem(ca).der, body, now).catch((cause) => {
     throw new StatusError(
       "Unauthorized",
       `Cannot use the certificate that ${url} gave: ${errorText(cause)}`,
@@ -136,6 +137,15 @@ async function certify(
     notBefore: info.notBefore,
     notAfter: info.notAfter,
   };
+}
+
+/**
+ * Checks a certificate that was signed a moment ago. By a clock a little behind the cloud's it is not valid yet, which is
+ * no reason to throw it away.
+ */
+async function verifyFresh(ca: Der, certificate: Der, now: number): Promise<CertificateInfo> {
+  const { notBefore } = parseCertificate(certificate);
+  return await verifyClientCertificate(ca, certificate, Math.max(now, notBefore));
 }
 
 function refusal(status: number, text: string): StatusError {

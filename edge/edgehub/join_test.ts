@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createNodeRequest } from "../../common/pki/mod.ts";
+import { createAuthority, createNodeRequest } from "../../common/pki/mod.ts";
 import { errorText } from "../../common/errors/mod.ts";
 import { joinByToken, renewCertificate } from "./join.ts";
 import { TestCloud } from "./_test_cloud.ts";
@@ -63,6 +63,13 @@ Deno.test("joinByToken() names the clock when the CA is not valid at its time", 
     join(cloud, token, Date.UTC(2001, 0, 1)),
     says(/clock says 2001-01-01.*set the clock/),
   );
+});
+
+Deno.test("joinByToken() works with a clock that is behind the cloud's", async () => {
+  const ca = await createAuthority(Date.now() - 3_600_000);
+  await using cloud = await TestCloud.start(undefined, undefined, ca);
+  const { notBefore } = await join(cloud, await cloud.token(), Date.now() - 600_000);
+  assert.ok(notBefore > Date.now() - 60_000);
 });
 
 Deno.test("joinByToken() bounds what it reads", async () => {
