@@ -98,6 +98,15 @@ export function metaClient({ inbox, metaManager, timers, log }: MetaClientCompon
     }
   };
 
+  /** One message that cannot be acted on must not keep the next ones from being. */
+  const deliver = (message: Message, onEvent: (event: EdgedEvent) => void) => {
+    try {
+      for (const event of readEvents(message, log)) onEvent(event);
+    } catch (error) {
+      log.error("Message cannot be acted on", error, { resource: message.route.resource.slice(0, 300) });
+    }
+  };
+
   return {
     api: kubeApi(ask, log),
     get pending() {
@@ -116,7 +125,7 @@ export function metaClient({ inbox, metaManager, timers, log }: MetaClientCompon
           const message = next.value;
           const answer = message.header.parentMsgId && pending.get(message.header.parentMsgId);
           if (answer) answer(message);
-          else for (const event of readEvents(message, log)) onEvent(event);
+          else deliver(message, onEvent);
         }
       } finally {
         signal.removeEventListener("abort", stop);

@@ -21,6 +21,14 @@ function start() {
   const inbox = new Mailbox<Message>("edged", 16);
   const sent: Message[] = [];
   const events: EdgedEvent[] = [];
+  const trouble = { next: false };
+  const onEvent = (event: EdgedEvent) => {
+    if (trouble.next) {
+      trouble.next = false;
+      throw new TypeError("cannot");
+    }
+    events.push(event);
+  };
   const client = metaClient({
     inbox,
     metaManager: (message) => {
@@ -33,7 +41,7 @@ function start() {
   const controller = new AbortController();
   const ended = Promise.all([
     timers.run(controller.signal),
-    client.run((event) => events.push(event), controller.signal),
+    client.run(onEvent, controller.signal),
   ]);
   return {
     client,
@@ -42,6 +50,7 @@ function start() {
     inbox,
     sent,
     events,
+    trouble,
     reply: (content: unknown) => inbox.send(newResponse(sent.at(-1)!, content)),
     controller,
     async [Symbol.asyncDispose]() {
@@ -185,6 +194,16 @@ Deno.test("metaClient() tells what went wrong by its reason", async (t) => {
     await assert.rejects(bench.api.getSecret("default", "../../etc/passwd"), isNotFound);
     assert.equal(bench.sent.length, count);
   });
+});
+
+Deno.test("metaClient() goes on after a message that could not be acted on", async () => {
+  await using bench = start();
+  const route = { source: "edgehub", group: "meta", operation: "connect", resource: "node/connection" };
+  bench.trouble.next = true;
+  await bench.inbox.send(newMessage(route, "cloud_connected"));
+  await bench.inbox.send(newMessage(route, "cloud_disconnected"));
+  await bench.clock.advance(0);
+  assert.deepEqual(bench.events, [{ type: "connection", connected: false }]);
 });
 
 Deno.test("metaClient() gives up after a minute and forgets the request", async () => {

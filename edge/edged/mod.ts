@@ -91,6 +91,8 @@ export function edged(components: EdgedComponents, options: EdgedOptions): Modul
       onChange: () => {
         pods.wakeAll();
         node.wake();
+        // It handles its own errors.
+        void pods.removeStrayVolumes();
       },
     });
     const statuses = new StatusSender({ api, timers, log, onSettled: (uid) => pods.onSettled(uid) });

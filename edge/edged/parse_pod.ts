@@ -156,7 +156,18 @@ const podShape = object({
     nodeName: text(253),
     containers: listOf(container, { min: 1, max: 256, key: "name" }),
     initContainers: listOf(container, { max: 256, key: "name" }),
-    volumes: listOf(object({ name: required(dnsLabel) }), { max: 1024, key: "name" }),
+    volumes: listOf(
+      object({
+        name: required(dnsLabel),
+        configMap: object({ name: text(253) }),
+        secret: object({ secretName: text(253) }),
+        projected: object({
+          sources: listOf(object({ configMap: objectRef, secret: objectRef }), { max: 1024 }),
+        }),
+      }),
+      { max: 1024, key: "name" },
+    ),
+    readinessGates: listOf(object({ conditionType: required(text(316)) }), { max: 256 }),
     restartPolicy: oneOf("Always", "OnFailure", "Never", ""),
     terminationGracePeriodSeconds: integer(-1, 2 ** 31 - 1),
     activeDeadlineSeconds: integer(1, 2 ** 31 - 1),

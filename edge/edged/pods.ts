@@ -118,14 +118,18 @@ export class Pods {
     }
   }
 
-  /** Removes from disk what belongs to no pod, here or in the engine. */
+  /** Removes from disk what belongs to no pod, here or in the engine; what cannot be removed is left for the next time. */
   async removeStrayVolumes(): Promise<void> {
-    const { volumes, log } = this.#c;
-    if (!this.#loaded) return;
-    for (const uid of await volumes.listPodUids()) {
-      if (this.#workers.has(uid) || this.#invalid.has(uid)) continue;
-      log.info("Removing the volumes of a pod that nobody knows", { uid });
-      await volumes.tearDown(uid);
+    const { volumes, log, engineUp } = this.#c;
+    if (!this.#loaded || !engineUp()) return;
+    try {
+      for (const uid of await volumes.listPodUids()) {
+        if (this.#workers.has(uid) || this.#invalid.has(uid)) continue;
+        log.info("Removing the volumes of a pod that nobody knows", { uid });
+        await volumes.tearDown(uid);
+      }
+    } catch (error) {
+      log.error("Volumes of pods that nobody knows cannot be removed", error);
     }
   }
 

@@ -328,6 +328,21 @@ Deno.test("Pods removes what belongs to nobody, but only once the store was read
   await second.stop();
 });
 
+Deno.test("Pods leaves stray volumes alone while the engine does not answer, or they cannot be removed", async () => {
+  await using bench = testBench();
+  bench.volumes.present.add("u9");
+  bench.runtime.stopEngine();
+  bench.engine.lost(new Error("down"));
+  await bench.pods.load();
+  await bench.pods.removeStrayVolumes();
+  assert.deepEqual([...bench.volumes.present], ["u9"]);
+  bench.runtime.startEngine();
+  await bench.advance(10_000);
+  bench.volumes.tearDown = () => Promise.reject(new Error("busy"));
+  await bench.pods.removeStrayVolumes();
+  assert.deepEqual([...bench.volumes.present], ["u9"]);
+});
+
 Deno.test("Pods takes a pod of the same name for another one", async () => {
   await using bench = testBench();
   await bench.pods.load();
@@ -483,4 +498,51 @@ Deno.test("Pods notices at the next list what no event told", async () => {
   bench.runtime.exit(container!.id, 9);
   await bench.advance(10_000);
   assert.equal(bench.status()!.containerStatuses![0]!.restartCount, 1);
+});
+
+Deno.test("Pods ends at once while a container is stopped and an image is pulled", async () => {
+  const clock = new FakeClock();
+  using runtime = new MemoryRuntime({
+    clock,
+    images: [{ reference: "busybox:1" }, { reference: "pause" }],
+    program: () => ({ onTerm: "ignore" }),
+  });
+  runtime.pullImage = (_reference, _auth, { signal } = {}) =>
+    new Promise((_resolve, reject) =>
+      signal!.addEventListener("abort", () => reject(signal!.reason), { once: true })
+    );
+  const edged = podsOn(runtime, clock, new MemoryKubeApi(), new MemoryVolumes());
+  await edged.pods.load();
+  edged.pods.onEvent({ type: "pod", pod: testPod({ spec: { terminationGracePeriodSeconds: 600 } }) });
+  await clock.advance(0);
+  edged.pods.onEvent({ type: "pod-removed", namespace: "default", name: "web" });
+  const containers = [{ name: "web", image: "busybox:7" }];
+  edged.pods.onEvent({
+    type: "pod",
+    pod: testPod({ metadata: { name: "other", uid: "u2" }, spec: { containers } }),
+  });
+  await clock.advance(1_000);
+  assert.equal((await runtime.listContainers())[0]!.state, "running");
+  const before = clock.now();
+  await edged.stop();
+  assert.equal(clock.now(), before);
+  assert.equal((await runtime.listContainers())[0]!.state, "running");
+});
+
+Deno.test("Pods breaks off a pull when the pod is deleted", async () => {
+  await using bench = testBench();
+  bench.runtime.pullImage = (_reference, _auth, { signal } = {}) =>
+    new Promise((_resolve, reject) =>
+      signal!.addEventListener("abort", () => reject(signal!.reason), { once: true })
+    );
+  await bench.pods.load();
+  bench.pods.onEvent({
+    type: "pod",
+    pod: testPod({ spec: { containers: [{ name: "web", image: "busybox:7" }] } }),
+  });
+  await bench.clock.advance(0);
+  bench.pods.onEvent({ type: "pod-removed", namespace: "default", name: "web" });
+  await bench.settle();
+  assert.equal(bench.pods.known.length, 0);
+  assert.deepEqual(await bench.runtime.listPodSandboxes(), []);
 });
