@@ -62,7 +62,7 @@ export async function serveControlPlane(
   try {
     const { port } = server.addr;
     ensureDefaults(registry, port);
-    keeper.start();
+    if (options.namespaces !== "controllers") keeper.start();
     const host = isAddress(advertiseAddress) && advertiseAddress.includes(":")
       ? `[${advertiseAddress}]`
       : advertiseAddress;
