@@ -224,7 +224,7 @@ export class Registry {
         ? { ...meta, ownerReferences: old.metadata.ownerReferences }
         : { ...old.metadata, managedFields: meta.managedFields };
       object = { ...old, metadata, status: wanted.status };
-    } else if (definition.status !== undefined) object.status = old.status;
+    } else if (definition.status !== undefined && subresource !== "binding") object.status = old.status;
     const kept = { ...object.metadata };
     for (
       const key of ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"] as const

@@ -296,6 +296,10 @@ test("a pod on a node is deleted in two steps", async (api) => {
     });
   assert.equal((await bind("edge-1")).status, 201);
   assert.equal((await bind("edge-2")).status, 409);
+  const { body: bound } = await api.request("GET", `${PODS}/p`);
+  const { conditions } = bound.status as { conditions: Array<{ type: string; status: string }> };
+  assert.deepEqual([conditions[0]!.type, conditions[0]!.status], ["PodScheduled", "True"]);
+  assert.equal((bound.spec as { nodeName: string }).nodeName, "edge-1");
   const marked = await api.request("DELETE", `${PODS}/p`);
   assert.equal(marked.body.metadata.deletionGracePeriodSeconds, 30);
   const { deletionTimestamp } = marked.body.metadata;

@@ -79,14 +79,11 @@ export function decodeObject(
   const found: SchemaFindings = { unknown: [], errors: [] };
   const checked = conform(given, `@${wanted.schema}`, "", found);
   if (found.errors.length > 0) {
-    const [group, version] = wanted.apiVersion.includes("/")
-      ? wanted.apiVersion.split("/")
-      : ["", wanted.apiVersion];
     throw new StatusError(
       "BadRequest",
-      `${wanted.kind} in version "${version}" cannot be handled as a ${wanted.kind}${
-        group === "" ? "" : ` of ${group}`
-      }: ${found.errors.join(", ")}`,
+      `${wanted.kind} in version "${
+        wanted.apiVersion.split("/").at(-1)
+      }" cannot be handled as a ${wanted.kind}: ${found.errors.join(", ")}`,
     );
   }
   const texts = found.unknown.map((path) => `unknown field ${JSON.stringify(path)}`);

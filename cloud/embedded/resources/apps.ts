@@ -309,8 +309,3 @@ export const APPS: readonly ResourceDefinition[] = [
     },
   },
 ];
-
-/** Whether an object has a template of pods. */
-export function hasTemplate(object: ApiObject): boolean {
-  return objectsAt(object, "spec", "template", "spec", "containers").length > 0;
-}

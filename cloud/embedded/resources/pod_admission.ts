@@ -1,12 +1,4 @@
-import {
-  type ApiObject,
-  isObject,
-  type JsonObject,
-  objectAt,
-  objectsAt,
-  textAt,
-  valueAt,
-} from "../object.ts";
+import { type ApiObject, type JsonObject, objectAt, objectsAt, textAt, valueAt } from "../object.ts";
 import type { Surroundings } from "./definition.ts";
 import { forbiddenWrite } from "./errors.ts";
 
@@ -138,9 +130,4 @@ export function qosClassOf(spec: JsonObject): "Guaranteed" | "Burstable" | "Best
 
 function isZero(quantity: unknown): boolean {
   return typeof quantity !== "string" || /^[+-]?0*(?:\.0*)?[A-Za-z]*$/.test(quantity);
-}
-
-/** Whether a value is a pod spec with containers. */
-export function hasContainers(spec: unknown): spec is JsonObject {
-  return isObject(spec) && objectsAt(spec, "containers").length > 0;
 }
