@@ -5,6 +5,7 @@
  *
  *     deno run -R -W=cloud/embedded/schema cloud/embedded/schema/generate.ts \
  *       <k8s.io/kubernetes>/api/openapi-spec/v3 <k8s.io/api> <k8s.io/apimachinery>
+ *     deno fmt cloud/embedded/schema
  *
  * @module
  */
