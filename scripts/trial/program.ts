@@ -80,8 +80,10 @@ export class Program implements AsyncDisposable {
 }
 
 async function append(from: ReadableStream<Uint8Array>, path: string): Promise<void> {
-  const file = await Deno.open(path, { append: true, create: true });
-  await from.pipeTo(file.writable);
+  using file = await Deno.open(path, { append: true, create: true });
+  for await (const chunk of from) {
+    for (let done = 0; done < chunk.length;) done += await file.write(chunk.subarray(done));
+  }
 }
 
 /** Runs a program to its end. */
