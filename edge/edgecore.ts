@@ -121,7 +121,7 @@ function runtimeInit({ config, nodeName, nodeIP }: DecidedEdgeCore): RuntimeInit
 }
 
 /** Programs of the system that volumes and the node's facts need. */
-const PROGRAMS = ["mount", "umount", "cat", "grep"];
+const PROGRAMS = ["mount", "umount", "cat", "grep", "stat"];
 
 /**
  * What edged's compartment may do. Paths of the node that pods ask for may be anywhere, and who may run the engine can do

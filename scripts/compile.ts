@@ -49,6 +49,7 @@ async function compileNative(
     "--no-lock",
     "--no-remote",
     "--unstable-worker-options",
+    `--v8-flags=${program.v8Flags.join(",")}`,
     "--target",
     TARGETS[arch],
     ...permissionFlags(set),

@@ -52,6 +52,7 @@ export async function packSelfExtracting(options: SelfExtractOptions): Promise<v
     name: program.name,
     main: program.main.replace(/\.ts$/, ".js"),
     arch,
+    v8Flags: program.v8Flags,
     permissions: options.permissions,
     bundle,
     runtime,
@@ -127,13 +128,11 @@ interface LauncherValues {
   name: string;
   main: string;
   arch: Arch;
+  v8Flags: readonly string[];
   permissions: string[];
   bundle: Section;
   runtime: Section;
 }
-
-/** Young generation and optimiser kept small: an edge program is idle most of the time. */
-const V8_FLAGS = "--max-semi-space-size=4,--optimize-for-size";
 
 /** The launcher's text; its own length is part of it, which is why it is computed twice. */
 export function launcherText(values: LauncherValues): string {
@@ -151,7 +150,7 @@ function quote(word: string): string {
 }
 
 function renderLauncher(
-  { name, main, arch, permissions, bundle, runtime }: LauncherValues,
+  { name, main, arch, v8Flags, permissions, bundle, runtime }: LauncherValues,
   size: number,
 ): string {
   return `#!/bin/sh
@@ -200,7 +199,7 @@ export DENO_DIR="$cache/deno" DENO_NO_UPDATE_CHECK=1 NO_COLOR=1
 exec \${KUBEEDGE_RUNTIME_WRAPPER:-} "$cache/runtime-${
     runtime.sha256.slice(0, 16)
   }/deno" run --quiet --no-config --no-lock --no-remote \\
-  --unstable-worker-options --v8-flags=${V8_FLAGS} \\
+  --unstable-worker-options --v8-flags=${v8Flags.join(",")} \\
   ${permissions.map(quote).join(" ")} \\
   "$cache/${name}-${bundle.sha256.slice(0, 16)}/${main}" "$@"
 exit 127

@@ -1,4 +1,3 @@
-import fs from "node:fs";
 import { PodEnvironmentError } from "../pod_environment.ts";
 import type { MountEntry, Mounter } from "./mounter.ts";
 
@@ -26,7 +25,7 @@ export async function resolveSubPath(volumePath: string, subPath: string): Promi
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
       // A link that leads nowhere is found here too: making a directory of its name fails.
-      makeDirectory(next, { mode: (mode ?? 0o755) & 0o7777, uid: uid ?? 0, gid: gid ?? 0 });
+      await makeDirectory(next, { mode: (mode ?? 0o755) & 0o7777, uid: uid ?? 0, gid: gid ?? 0 });
       at = await Deno.realPath(next);
     }
     if (!isInside(top, at)) {
@@ -46,7 +45,12 @@ const TIME_GRAIN_MS = 100;
  * Makes a directory with just these bits and this owner. A container may exchange what lies on the way there at any moment, so
  * bits and owner are set on what was opened, and only when it has just been made.
  */
-function makeDirectory(path: string, { mode, uid, gid }: { mode: number; uid: number; gid: number }): void {
+async function makeDirectory(
+  path: string,
+  { mode, uid, gid }: { mode: number; uid: number; gid: number },
+): Promise<void> {
+  // Loaded when it is needed: the module costs a process several megabytes.
+  const { default: fs } = await import("node:fs");
   const begin = Date.now();
   fs.mkdirSync(path);
   const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = fs.constants;
