@@ -18,7 +18,8 @@ import {
   type Module,
   runAll,
 } from "../common/module/mod.ts";
-import { type CloudHubOptions, cloudHubPermissions } from "./cloudhub/mod.ts";
+import type { CloudHubOptions } from "./cloudhub/mod.ts";
+import { cloudHubPermissions } from "./cloudhub/permissions.ts";
 import type { ControllersInit } from "./compartments/controllers.ts";
 import type { ControlPlaneInit } from "./compartments/controlplane.ts";
 import type { HubInit } from "./compartments/hub.ts";

@@ -11,7 +11,7 @@
  * Upstream: kubeedge cloud/pkg/cloudhub @ 16cd854
  * @module
  */
-export { cloudHub, cloudHubPermissions } from "./cloud_hub.ts";
+export { cloudHub } from "./cloud_hub.ts";
 export type { CloudHubComponents } from "./cloud_hub.ts";
 export type { CloudHubOptions, CredentialFiles, ListenOptions } from "./options.ts";
 export { MemoryDeliveryLog } from "./delivery_log.ts";

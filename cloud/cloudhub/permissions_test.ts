@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cloudHubPermissions } from "./mod.ts";
+import { cloudHubPermissions } from "./permissions.ts";
 
 const NONE: Deno.PermissionOptionsObject = {
   env: false,
