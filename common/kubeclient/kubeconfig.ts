@@ -1,10 +1,6 @@
 import { LineCounter, parseDocument } from "yaml";
 import type { KubeClientConfig } from "./connection.ts";
-
-/** A kubeconfig that cannot be used; the message names the file, the field and the next step. */
-export class KubeConfigError extends Error {
-  override readonly name = "KubeConfigError";
-}
+import { KubeConfigError } from "./kubeconfig_error.ts";
 
 /** One cluster of a kubeconfig. Paths are absolute. */
 export interface KubeConfigCluster {

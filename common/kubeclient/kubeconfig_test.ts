@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { KubeConfigError, parseKubeConfig } from "./kubeconfig.ts";
+import { parseKubeConfig } from "./kubeconfig.ts";
+import { KubeConfigError } from "./kubeconfig_error.ts";
 import { loadKubeConfig } from "./load_kubeconfig.ts";
 
 const PEM = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";

@@ -1,9 +1,5 @@
-import {
-  type KubeConfigChoice,
-  KubeConfigError,
-  type KubeCredentials,
-  parseKubeConfig,
-} from "./kubeconfig.ts";
+import type { KubeConfigChoice, KubeCredentials } from "./kubeconfig.ts";
+import { KubeConfigError } from "./kubeconfig_error.ts";
 
 /** Where {@linkcode loadKubeConfig} looks. */
 export interface LoadKubeConfigOptions {
@@ -57,6 +53,8 @@ export async function loadKubeConfig(options: LoadKubeConfigOptions = {}): Promi
 
 async function fromFile(path: string, context: string | undefined): Promise<LoadedKubeConfig> {
   const text = await readBounded(path, `Cannot read kubeconfig ${path}`);
+  // The YAML library takes megabytes that users of the client alone need not have.
+  const { parseKubeConfig } = await import("./kubeconfig.ts");
   const choice: KubeConfigChoice = parseKubeConfig(text, path, context);
   const { cluster, user, namespace } = choice;
   const file = (field: string, named: string | undefined) =>

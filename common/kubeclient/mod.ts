@@ -50,7 +50,7 @@ export { createKubeClient } from "./client.ts";
 export type { KubeClientOptions } from "./client.ts";
 export type { Fetch, KubeClientConfig } from "./connection.ts";
 export type { RateLimit } from "./rate_limit.ts";
-export { KubeConfigError } from "./kubeconfig.ts";
+export { KubeConfigError } from "./kubeconfig_error.ts";
 export { loadKubeConfig } from "./load_kubeconfig.ts";
 export type { LoadedKubeConfig, LoadKubeConfigOptions } from "./load_kubeconfig.ts";
 export { informer, informerMetrics } from "./informer.ts";

@@ -1,4 +1,3 @@
-import { parse as parseYaml } from "yaml";
 import { StatusError } from "../../../common/errors/mod.ts";
 import { decodeProtobuf } from "../schema/protobuf.ts";
 import { SCHEMA } from "../schema/schema.ts";
@@ -62,26 +61,28 @@ export async function readValue(
       (_apiVersion, kind) => Object.hasOwn(schemas, kind) ? schemas[kind] : undefined,
     );
   }
-  return parseBody(new TextDecoder().decode(bytes), contentType);
+  return await parseBody(new TextDecoder().decode(bytes), contentType);
 }
 
 /** A JSON or YAML value out of a body. @throws {StatusError} UnsupportedMediaType, BadRequest */
-export function parseBody(text: string, contentType: string): unknown {
+export async function parseBody(text: string, contentType: string): Promise<unknown> {
   switch (contentType) {
     case "":
     case "application/json":
       return parseJsonBody(text);
     case "application/yaml":
     case "application/apply-patch+yaml":
-      return parseYamlBody(text);
+      return await parseYamlBody(text);
     default:
       throw unsupported(contentType, ["application/json", "application/yaml", PROTOBUF]);
   }
 }
 
-function parseYamlBody(text: string): unknown {
+async function parseYamlBody(text: string): Promise<unknown> {
+  // Clients send JSON as a rule, and the library takes megabytes.
+  const { parse } = await import("yaml");
   try {
-    const value: unknown = parseYaml(text, { maxAliasCount: 50, schema: "core" });
+    const value: unknown = parse(text, { maxAliasCount: 50, schema: "core" });
     checkDepth(value);
     return value;
   } catch (cause) {

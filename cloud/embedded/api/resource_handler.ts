@@ -180,7 +180,7 @@ export async function patchObject(
   const dryRun = readDryRun(query.getAll("dryRun"));
   const validation = readFieldValidation(query);
   const warnings: string[] = [];
-  const document = parseBody(await readText(request), "application/json");
+  const document = await parseBody(await readText(request), "application/json");
   const ref = { namespace: path.namespace ?? "", name: path.name ?? "" };
   const updated = components.registry.update(definition, ref, (current) => {
     const patched = applyPatch(current, document, contentType, definition.schema);

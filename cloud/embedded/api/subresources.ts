@@ -162,7 +162,7 @@ async function handleScale(components: ResourceComponents, asked: ResourceReques
     if (!(PATCH_TYPES as readonly string[]).includes(contentType)) {
       throw unsupported(contentType, PATCH_TYPES);
     }
-    const patch = parseBody(await readText(request), "application/json");
+    const patch = await parseBody(await readText(request), "application/json");
     wanted = (scale) =>
       decodeObject(
         applyPatch(scale, patch, contentType, SCALE.schema),
