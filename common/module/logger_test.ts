@@ -60,8 +60,8 @@ Deno.test("createLogger() never prints a secret", async (t) => {
       await t.step(`${name} (${format})`, () => {
         const { log, lines } = capture({ format });
         log.error("Failed", new Error("x"), fields);
-        assert.ok(!lines[0]!.includes(secret), lines[0]);
-        assert.ok(lines[0]!.includes("REDACTED"), lines[0]);
+        assert.ok(!lines[0]!.includes(secret), lines[0]!);
+        assert.ok(lines[0]!.includes("REDACTED"), lines[0]!);
       });
     }
   }

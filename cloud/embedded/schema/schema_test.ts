@@ -9,7 +9,7 @@ import { SCHEMA } from "./schema.ts";
 Deno.test("every resource has its type in the schema, and every type all that it refers to", () => {
   for (const { schema } of RESOURCES) assert.ok(SCHEMA[schema] !== undefined, schema);
   const text = JSON.stringify(SCHEMA);
-  for (const [, name] of text.matchAll(/"[@+]([\w.]+)"/g)) assert.ok(SCHEMA[name!] !== undefined, name);
+  for (const [, name] of text.matchAll(/"[@+]([\w.]+)"/g)) assert.ok(SCHEMA[name!] !== undefined, name!);
 });
 
 Deno.test("conform() keeps what the type has and reports the rest", () => {
