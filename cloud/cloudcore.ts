@@ -5,7 +5,7 @@
  *     hub            cloudhub
  *     controllers    edgecontroller
  *
- * The process itself serves `/metrics` and `/healthz`.
+ * The process itself serves `/metrics` and `/healthz`, and then gives up what it may do.
  */
 import { splitHostPort } from "../common/config/mod.ts";
 import type { Logging } from "../common/core/mod.ts";
@@ -14,6 +14,7 @@ import {
   type Compartment,
   compartment,
   deferModule,
+  lockdown,
   type Logger,
   type Module,
   runAll,
@@ -92,6 +93,7 @@ export function cloudCore(
   const { host, port } = splitHostPort(config.commonConfig.monitorServer.bindAddress)!;
   const collect = async () => (await Promise.all(running.map((each) => each.collect()))).flat();
   modules.push(monitor({ collect, log: log.child("monitor") }, { hostname: host, port }));
+  modules.push(lockdown());
   return { run: (signal) => runAll(modules, signal) };
 }
 

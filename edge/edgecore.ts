@@ -5,10 +5,10 @@
  *     runtime   edged
  *     link      edgehub
  *
- * Pods need only the first two, so the link is started last.
+ * Pods need only the first two, so the link is started last. Then the process itself gives up what it may do.
  */
 import type { Logging } from "../common/core/mod.ts";
-import { compartment, type Module, runAll } from "../common/module/mod.ts";
+import { compartment, lockdown, type Module, runAll } from "../common/module/mod.ts";
 import { KUBELET_VERSION } from "../common/version/mod.ts";
 import type { RuntimeInit } from "./compartments/runtime.ts";
 import type { DecidedEdgeCore } from "./config/mod.ts";
@@ -66,7 +66,7 @@ export function edgeCore(decided: DecidedEdgeCore, { logging }: EdgeCoreComponen
       log: logging,
     }));
   }
-  return { run: (signal) => runAll(parts, signal) };
+  return { run: (signal) => runAll([...parts, lockdown()], signal) };
 }
 
 function metaManagerOptions({ config, nodeName }: DecidedEdgeCore): MetaManagerOptions {

@@ -5,6 +5,7 @@
  */
 export { aborted, deferModule, defineModule, runAll } from "./module.ts";
 export type { Module, ModuleContext } from "./module.ts";
+export { lockdown } from "./lockdown.ts";
 export { connectPort, Mailbox, MailboxClosedError } from "./mailbox.ts";
 export type { Inbox, PortOptions, Send } from "./mailbox.ts";
 export { itemsUntil } from "./items.ts";
