@@ -23,6 +23,8 @@ export class PodView {
   readonly #runtime: ContainerRuntime;
   #now: PodRuntime | undefined;
   #stale = true;
+  /** A look is under way: what it will have seen of something that happens now is not known. */
+  #looking = false;
   /** Termination messages by container id, read once. */
   readonly messages = new Map<string, string>();
 
@@ -47,11 +49,17 @@ export class PodView {
     this.#now = undefined;
   }
 
+  /** What was seen, if it is all there is to know until something happens. */
+  get #settled(): PodRuntime | undefined {
+    return this.#stale || this.#looking ? undefined : this.#now;
+  }
+
   /** Takes note of an event. Returns whether it says anything new. */
   note({ containerId, type }: RuntimeEvent): boolean {
-    if (this.#now !== undefined && !this.#stale) {
-      const container = this.#now.containers.find(({ id }) => id === containerId);
-      const sandbox = this.#now.sandboxes.find(({ id }) => id === containerId);
+    const seen = this.#settled;
+    if (seen !== undefined) {
+      const container = seen.containers.find(({ id }) => id === containerId);
+      const sandbox = seen.sandboxes.find(({ id }) => id === containerId);
       const known = container !== undefined || sandbox !== undefined;
       const up = container?.state === "running" || sandbox?.state === "ready";
       if (type === "oom") return false;
@@ -66,11 +74,12 @@ export class PodView {
 
   /** Compares with what the engine lists. Returns whether it differs. */
   compare(sandboxes: readonly PodSandbox[], containers: readonly Container[]): boolean {
-    if (this.#now !== undefined && !this.#stale) {
+    const seen = this.#settled;
+    if (seen !== undefined) {
       const print = (list: ReadonlyArray<{ id: string; state: string }>) =>
         list.map(({ id, state }) => `${id} ${state}`).sort().join();
       if (
-        print(sandboxes) === print(this.#now.sandboxes) && print(containers) === print(this.#now.containers)
+        print(sandboxes) === print(seen.sandboxes) && print(containers) === print(seen.containers)
       ) {
         return false;
       }
@@ -92,6 +101,7 @@ export class PodView {
   async look(signal: AbortSignal): Promise<PodRuntime> {
     if (!this.#stale && this.#now !== undefined) return this.#now;
     this.#stale = false;
+    this.#looking = true;
     try {
       const filter = { podUid: this.#uid };
       const [sandboxes, containers] = await Promise.all([
@@ -118,6 +128,8 @@ export class PodView {
     } catch (error) {
       this.#stale = true;
       throw error;
+    } finally {
+      this.#looking = false;
     }
   }
 
