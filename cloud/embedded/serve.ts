@@ -13,7 +13,7 @@ import { expireEvents } from "./event_expiry.ts";
 import { NamespaceKeeper } from "./namespace_keeper.ts";
 import { Registry } from "./registry.ts";
 import { ResourceTable } from "./resources/table.ts";
-import { covers, createAuthority, createServing, isAddress, type KeyPair } from "./serving_cert.ts";
+import { covers, createAuthority, createServing, type KeyPair } from "./serving_cert.ts";
 import { printKubeconfig, writePrivateFile } from "./state_files.ts";
 import { ObjectStore } from "./storage/object_store.ts";
 
@@ -63,9 +63,7 @@ export async function serveControlPlane(
     const { port } = server.addr;
     ensureDefaults(registry, port);
     if (options.namespaces !== "controllers") keeper.start();
-    const host = isAddress(advertiseAddress) && advertiseAddress.includes(":")
-      ? `[${advertiseAddress}]`
-      : advertiseAddress;
+    const host = advertiseAddress.includes(":") ? `[${advertiseAddress}]` : advertiseAddress;
     const url = `https://${host}:${port}`;
     const kubeconfig = options.kubeconfig ?? `${dataDir}/admin.kubeconfig`;
     const caCertificate = authority.certificate;
@@ -159,7 +157,7 @@ async function servingPair(
   const present = store.setting("servingCertificate");
   if (present !== undefined) {
     const pair: KeyPair = JSON.parse(present);
-    if (covers(pair, authority, names, now)) return { authority, pair };
+    if (await covers(pair, authority, names, now)) return { authority, pair };
   }
   const pair = await createServing(authority, names, now);
   store.setSetting("servingCertificate", JSON.stringify(pair));
