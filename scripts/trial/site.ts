@@ -156,7 +156,7 @@ export class Site implements AsyncDisposable {
   startEdge(): void {
     this.#edge = Program.start("edgecore", this.program("edgecore"), [
       "--config",
-      `${this.directory}/edge/edgecore.yaml`,
+      `${this.directory}/edge/edgecore.yaml`, "-v=4",
     ], {
       logFile: `${this.directory}/edgecore.log`,
     });

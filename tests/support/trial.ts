@@ -5,7 +5,7 @@ import { PAUSE_IMAGE } from "../../scripts/demo_image.ts";
 import { HOST_ARCH } from "../../scripts/runtime.ts";
 import { kubectl } from "../../scripts/trial/kubernetes.ts";
 import { runToEnd, until } from "../../scripts/trial/program.ts";
-import { removeTree, Site } from "../../scripts/trial/site.ts";
+import { type Cluster, removeTree, Site } from "../../scripts/trial/site.ts";
 
 export const ROOT = new URL("../../", import.meta.url).pathname;
 
@@ -17,11 +17,18 @@ export class Trial implements AsyncDisposable {
     this.site = site;
   }
 
-  /** A site with nothing started. */
-  static async make(nodeName: string): Promise<Trial> {
+  /** A site with nothing started; without a cluster cloudcore has its embedded control plane. */
+  static async make(nodeName: string, cluster?: Cluster): Promise<Trial> {
     const directory = await Deno.makeTempDir({ prefix: `kubeedge-${nodeName}-` });
     return new Trial(
-      new Site({ directory, dist: `${ROOT}dist`, arch: HOST_ARCH, nodeName, sandboxImage: PAUSE_IMAGE }),
+      new Site({
+        directory,
+        dist: `${ROOT}dist`,
+        arch: HOST_ARCH,
+        nodeName,
+        sandboxImage: PAUSE_IMAGE,
+        ...(cluster === undefined ? {} : { cluster }),
+      }),
     );
   }
 
