@@ -51,6 +51,7 @@ export async function packSelfExtracting(options: SelfExtractOptions): Promise<v
   const text = launcherText({
     name: program.name,
     main: program.main.replace(/\.ts$/, ".js"),
+    files: [program.main, ...program.workers].map((path) => path.replace(/\.ts$/, ".js")),
     arch,
     v8Flags: program.v8Flags,
     permissions: options.permissions,
@@ -127,6 +128,8 @@ async function copyTree(from: string, to: string): Promise<void> {
 interface LauncherValues {
   name: string;
   main: string;
+  /** All of its files that are started, below its directory. */
+  files: readonly string[];
   arch: Arch;
   v8Flags: readonly string[];
   permissions: string[];
@@ -150,7 +153,7 @@ function quote(word: string): string {
 }
 
 function renderLauncher(
-  { name, main, arch, v8Flags, permissions, bundle, runtime }: LauncherValues,
+  { name, main, files, arch, v8Flags, permissions, bundle, runtime }: LauncherValues,
   size: number,
 ): string {
   return `#!/bin/sh
@@ -176,9 +179,11 @@ case $cache in /*) ;; *) cache=$PWD/$cache ;; esac
 mkdir -p "$cache" 2>/dev/null || fail "cannot make $cache: set KUBEEDGE_CACHE_DIR to a directory of yours with 150 MB free"
 [ "$(stat -c %u "$cache")" = "$uid" ] || fail "$cache belongs to another user: set KUBEEDGE_CACHE_DIR to a directory of yours"
 chmod 700 "$cache"
+new=
 # unpack <directory> <offset> <bytes> <sha256>
 unpack() {
   [ -d "$cache/$1" ] && return 0
+  new=yes
   part=$cache/.$1.$$
   trap 'rm -rf "$part"' EXIT
   mkdir "$part" || fail "cannot write to $cache: free 150 MB or set KUBEEDGE_CACHE_DIR"
@@ -195,13 +200,20 @@ unpack() {
 unpack ${name}-${bundle.sha256.slice(0, 16)} ${size + 1} ${bundle.bytes} ${bundle.sha256}
 unpack runtime-${runtime.sha256.slice(0, 16)} ${size + bundle.bytes + 1} ${runtime.bytes} ${runtime.sha256}
 umask 022
+# Each of the runtime's threads would keep an arena of its own.
+export MALLOC_ARENA_MAX=2 MALLOC_TRIM_THRESHOLD_=131072
 export DENO_DIR="$cache/deno" DENO_NO_UPDATE_CHECK=1 NO_COLOR=1
-exec \${KUBEEDGE_RUNTIME_WRAPPER:-} "$cache/runtime-${
-    runtime.sha256.slice(0, 16)
-  }/deno" run --quiet --no-config --no-lock --no-remote \\
+deno="$cache/runtime-${runtime.sha256.slice(0, 16)}/deno"
+program="$cache/${name}-${bundle.sha256.slice(0, 16)}"
+# What the runtime finds out about a file it has not seen takes 20 MB that the running program would keep.
+[ -z "$new" ] || \${KUBEEDGE_RUNTIME_WRAPPER:-} "$deno" cache --quiet --no-config --no-lock --no-remote \\
+  ${
+    files.map((file) => `"$program/${file}"`).join(" ")
+  } || fail "cannot write to $cache/deno: free 150 MB or set KUBEEDGE_CACHE_DIR"
+exec \${KUBEEDGE_RUNTIME_WRAPPER:-} "$deno" run --quiet --no-config --no-lock --no-remote \\
   --unstable-worker-options --v8-flags=${v8Flags.join(",")} \\
   ${permissions.map(quote).join(" ")} \\
-  "$cache/${name}-${bundle.sha256.slice(0, 16)}/${main}" "$@"
+  "$program/${main}" "$@"
 exit 127
 `;
 }
