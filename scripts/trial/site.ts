@@ -1,4 +1,4 @@
-/** A whole KubeEdge on this machine in one directory: cloudcore with its embedded control plane, edgecore, their configuration. */
+/** A whole KubeEdge on this machine in one directory: cloudcore, edgecore, their configuration; the control plane is cloudcore's own or a cluster's. */
 import { parseDocument } from "yaml";
 import {
   createKubeClient,
@@ -8,6 +8,14 @@ import {
   SECRETS,
 } from "../../common/kubeclient/mod.ts";
 import { freePort, Program, runToEnd, until } from "./program.ts";
+
+/** A cluster's API server, as two users see it. */
+export interface Cluster {
+  /** Path of the administrator's kubeconfig. */
+  readonly admin: string;
+  /** Path of the kubeconfig that cloudcore uses. */
+  readonly cloudcore: string;
+}
 
 export interface SiteOptions {
   /** Everything the programs write is below it. */
@@ -19,6 +27,8 @@ export interface SiteOptions {
   nodeName?: string;
   /** Pause image of the sandboxes. */
   sandboxImage: string;
+  /** @default cloudcore's embedded control plane */
+  cluster?: Cluster;
 }
 
 /** Ports of one site. */
@@ -58,8 +68,9 @@ export class Site implements AsyncDisposable {
     return `${this.#options.dist}/${name}-linux-${this.#options.arch}`;
   }
 
+  /** The administrator's kubeconfig. */
   get kubeConfigPath(): string {
-    return `${this.directory}/cloud/admin.kubeconfig`;
+    return this.#options.cluster?.admin ?? `${this.directory}/cloud/admin.kubeconfig`;
   }
 
   get cloud(): Program {
@@ -83,13 +94,19 @@ export class Site implements AsyncDisposable {
     const { ports } = this;
     const here = `${this.directory}/cloud`;
     await Deno.mkdir(here, { recursive: true });
+    const { cluster } = this.#options;
+    const controlPlane = cluster === undefined
+      ? {
+        "kubeAPIConfig.embedded.enable": true,
+        "kubeAPIConfig.embedded.dataDir": `${here}/embedded`,
+        "kubeAPIConfig.embedded.address": "127.0.0.1",
+        "kubeAPIConfig.embedded.port": ports.api,
+        "kubeAPIConfig.embedded.kubeConfig": this.kubeConfigPath,
+      }
+      : { "kubeAPIConfig.kubeConfig": cluster.cloudcore };
     return await this.#configure("cloudcore", `${here}/cloudcore.yaml`, {
       "commonConfig.monitorServer.bindAddress": `127.0.0.1:${ports.monitor}`,
-      "kubeAPIConfig.embedded.enable": true,
-      "kubeAPIConfig.embedded.dataDir": `${here}/embedded`,
-      "kubeAPIConfig.embedded.address": "127.0.0.1",
-      "kubeAPIConfig.embedded.port": ports.api,
-      "kubeAPIConfig.embedded.kubeConfig": this.kubeConfigPath,
+      ...controlPlane,
       "modules.cloudHub.advertiseAddress": ["127.0.0.1"],
       "modules.cloudHub.tlsCAFile": `${here}/ca/rootCA.crt`,
       "modules.cloudHub.tlsCAKeyFile": `${here}/ca/rootCA.key`,
@@ -156,7 +173,8 @@ export class Site implements AsyncDisposable {
   startEdge(): void {
     this.#edge = Program.start("edgecore", this.program("edgecore"), [
       "--config",
-      `${this.directory}/edge/edgecore.yaml`, "-v=4",
+      `${this.directory}/edge/edgecore.yaml`,
+      "-v=4",
     ], {
       logFile: `${this.directory}/edgecore.log`,
     });
