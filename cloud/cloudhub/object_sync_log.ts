@@ -1,5 +1,5 @@
 import type { KubeObject } from "../../common/api/meta_v1.ts";
-import { isAlreadyExists, isNotFound } from "../../common/errors/mod.ts";
+import { errorText, isAlreadyExists, isForbidden, isNotFound } from "../../common/errors/mod.ts";
 import type { KubeClient, ResourceType } from "../../common/kubeclient/mod.ts";
 import { aborted, backoffMs, type Clock, defineModule, type Logger } from "../../common/module/mod.ts";
 import { compareResourceVersion, type DeliveredObject } from "./delivery_class.ts";
@@ -39,7 +39,10 @@ export interface ObjectSyncLogComponents {
 interface Entry {
   /** Empty for cluster-scoped objects. */
   namespace: string;
+  /** What the API has, or is brought to. */
   version: string;
+  /** What the node confirmed on its present connection. */
+  confirmed?: string;
 }
 
 /** What the API has to be brought to. */
@@ -55,9 +58,11 @@ const nameOf = (node: string, uid: string) => `${node}.${uid}`;
 
 /**
  * A delivery log in ObjectSync and ClusterObjectSync objects, read once at the start and written behind: of several changes of
- * one object only the last is written. Where the API is not served it says so once and is a log in memory.
+ * one object only the last is written. Where the API is not served, or not to this user, it says so once and is a
+ * log in memory.
  *
- * What an edge confirmed stays confirmed over connections: an edge that lost its database is not noticed here.
+ * The objects stay over connections and restarts, so that what was deleted meanwhile is deleted at the edge too. What counts as
+ * confirmed does not: an edge that lost its database is offered everything again, and one that did not compares versions.
  * Upstream: kubeedge cloud/pkg/cloudhub/session/node_session.go, cloud/pkg/cloudhub/dispatcher @ 16cd854
  */
 export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): RunningDeliveryLog {
@@ -69,10 +74,11 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
 
   const entry = (node: string, uid: string) => nodes.get(node)?.get(uid);
 
-  function keep(node: string, uid: string, kept: Entry): void {
+  function keep(node: string, uid: string, kept: Entry): Entry {
     let entries = nodes.get(node);
     if (entries === undefined) nodes.set(node, entries = new Map());
     entries.set(uid, kept);
+    return kept;
   }
 
   function write(change: Write): void {
@@ -89,7 +95,7 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
             const dot = name.lastIndexOf(".");
             const version = sync.status?.objectResourceVersion ?? "";
             const [node, uid] = [name.slice(0, dot), name.slice(dot + 1)];
-            if (dot < 1 || uid === "" || version === "") continue;
+            if (dot < 1 || uid === "") continue;
             // What was confirmed since the start is newer than the list.
             if (entry(node, uid) === undefined) {
               keep(node, uid, { namespace: sync.metadata?.namespace ?? "", version });
@@ -99,11 +105,14 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
         return;
       } catch (error) {
         if (signal.aborted) throw error;
-        if (isNotFound(error)) {
+        if (isNotFound(error) || isForbidden(error)) {
           inMemory = true;
           writes.clear();
           log.warning(
-            "API reliablesyncs.kubeedge.io is not served: what nodes confirmed is kept in memory only",
+            "What nodes confirmed is kept in memory only: install the CRDs and RBAC rules of KubeEdge",
+            {
+              reason: isNotFound(error) ? "reliablesyncs.kubeedge.io is not served" : errorText(error),
+            },
           );
           return;
         }
@@ -178,27 +187,33 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
   }
 
   const module = defineModule("objectsynclog", async ({ signal, ready }) => {
-    await load(signal);
+    // Nothing needs the list before a node is deleted, so nobody waits for it.
     ready();
+    await load(signal);
     if (inMemory) await aborted(signal);
     else await writeAll(signal);
   });
 
   return {
     ...module,
-    recorded: (node, uid) => inMemory ? memory.recorded(node, uid) : entry(node, uid)?.version,
+    recorded: (node, uid) => inMemory ? memory.recorded(node, uid) : entry(node, uid)?.confirmed,
     begin(node, object) {
       if (inMemory || object.uid === "" || object.kind === "") return;
       if (entry(node, object.uid) !== undefined) return;
-      // Not kept as confirmed: only the object in the API says so, to whoever repairs deliveries.
+      // Written before anything is confirmed: the node may have taken the object although its confirmation never came.
+      keep(node, object.uid, { namespace: object.namespace, version: NOTHING_CONFIRMED });
       write({ node, object, version: NOTHING_CONFIRMED });
     },
     confirm(node, object, version) {
       if (inMemory) return memory.confirm(node, object, version);
       if (object.uid === "" || object.kind === "") return;
-      const known = entry(node, object.uid);
-      if (known !== undefined && compareResourceVersion(version, known.version) <= 0) return;
-      keep(node, object.uid, { namespace: object.namespace, version });
+      const known = entry(node, object.uid) ??
+        keep(node, object.uid, { namespace: object.namespace, version: "" });
+      if (known.confirmed === undefined || compareResourceVersion(version, known.confirmed) > 0) {
+        known.confirmed = version;
+      }
+      if (compareResourceVersion(version, known.version) <= 0) return;
+      known.version = version;
       write({ node, object, version });
     },
     forget(node, object) {
@@ -216,7 +231,8 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
       nodes.delete(node);
     },
     connected(node) {
-      if (inMemory) memory.connected(node);
+      if (inMemory) return memory.connected(node);
+      for (const known of nodes.get(node)?.values() ?? []) delete known.confirmed;
     },
   };
 }

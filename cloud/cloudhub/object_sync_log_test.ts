@@ -22,10 +22,16 @@ async function start(options: FakeKubeClientOptions = {}, kube = new FakeKubeCli
   const lines: string[] = [];
   const log = objectSyncLog({ kube, clock, log: createLogger("x", { write: (line) => lines.push(line) }) });
   const controller = new AbortController();
+  const before = kube.calls.length;
   const ended = log.run(controller.signal).catch((error) => {
     if (error !== controller.signal.reason) throw error;
   });
-  await log.ready;
+  await until(
+    () => lines.length > 0 || kube.calls.slice(before).some((call) => call.resource === "clusterobjectsyncs"),
+    "what is recorded is listed",
+  );
+  // The fake answers without waiting for anything.
+  await new Promise((resolve) => setTimeout(resolve));
   const version = () => kube.peek(OBJECT_SYNCS, "default/edge-1.u1")?.status?.objectResourceVersion;
   const stop = async () => {
     controller.abort(new Error("stop"));
@@ -51,13 +57,29 @@ Deno.test("objectSyncLog() writes what was sent and what was confirmed, and read
   await until(() => first.kube.peek(CLUSTER_OBJECT_SYNCS, "edge-1.u2") !== undefined, "the node too");
 
   await using second = await start({}, first.kube);
-  assert.equal(second.log.recorded("edge-1", "u1"), "7");
-  second.log.connected("edge-1");
-  assert.equal(second.log.recorded("edge-1", "u2"), "8");
+  second.log.begin("edge-1", POD);
+  second.log.confirm("edge-1", NODE, "9");
+  const written = () => second.kube.peek(CLUSTER_OBJECT_SYNCS, "edge-1.u2")?.status?.objectResourceVersion;
+  await until(() => written() === "9", "the newer version is recorded");
+  assert.equal(second.version(), "7", "the beginning of another delivery takes nothing back");
   second.log.forget("edge-1", POD);
   await until(() => second.version() === undefined, "the record is gone");
   second.log.forgetNode("edge-1");
   await until(() => second.kube.peekAll(CLUSTER_OBJECT_SYNCS).length === 0, "the node's records are gone");
+});
+
+Deno.test("objectSyncLog() forgets on a new connection what was confirmed, and keeps what is recorded", async () => {
+  await using parts = await start();
+  parts.log.confirm("edge-1", POD, "7");
+  await until(() => parts.version() === "7", "the version is recorded");
+  parts.log.connected("edge-1");
+  assert.equal(parts.log.recorded("edge-1", "u1"), undefined);
+  assert.equal(parts.version(), "7");
+  // An edge that lost its database takes again what it had.
+  parts.log.confirm("edge-1", POD, "7");
+  assert.equal(parts.log.recorded("edge-1", "u1"), "7");
+  parts.log.forget("edge-1", POD);
+  await until(() => parts.version() === undefined, "the record is gone");
 });
 
 Deno.test("objectSyncLog() never goes back to an older version", async () => {
@@ -68,20 +90,22 @@ Deno.test("objectSyncLog() never goes back to an older version", async () => {
   await until(() => parts.version() === "10", "the newer one is recorded");
 });
 
-Deno.test("objectSyncLog() is a log in memory, with one warning, where the API is not served", async () => {
-  await using parts = await start({
-    intercept: () => {
-      throw new StatusError("NotFound", "the server could not find the requested resource");
-    },
+for (const reason of ["NotFound", "Forbidden"] as const) {
+  Deno.test(`objectSyncLog() is a log in memory, with one warning, where the API says ${reason}`, async () => {
+    await using parts = await start({
+      intercept: () => {
+        throw new StatusError(reason, "the server refuses");
+      },
+    });
+    parts.log.begin("edge-1", POD);
+    parts.log.confirm("edge-1", POD, "7");
+    assert.equal(parts.log.recorded("edge-1", "u1"), "7");
+    parts.log.connected("edge-1");
+    assert.equal(parts.log.recorded("edge-1", "u1"), undefined);
+    assert.equal(parts.lines.length, 1);
+    assert.match(parts.lines[0]!, /kept in memory only/);
   });
-  parts.log.begin("edge-1", POD);
-  parts.log.confirm("edge-1", POD, "7");
-  assert.equal(parts.log.recorded("edge-1", "u1"), "7");
-  parts.log.connected("edge-1");
-  assert.equal(parts.log.recorded("edge-1", "u1"), undefined);
-  assert.equal(parts.lines.length, 1);
-  assert.match(parts.lines[0]!, /kept in memory only/);
-});
+}
 
 Deno.test("objectSyncLog() writes the newest version once the API works again", async () => {
   let broken = false;

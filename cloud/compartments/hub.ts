@@ -2,7 +2,7 @@
 import { createKubeClient, type KubeClientConfig } from "../../common/kubeclient/mod.ts";
 import { type Message, MESSAGE_TEXT } from "../../common/model/mod.ts";
 import { Mailbox, runCompartment, systemClock } from "../../common/module/mod.ts";
-import { cloudHub, type CloudHubOptions } from "../cloudhub/mod.ts";
+import { cloudHub, type CloudHubOptions, objectSyncLog } from "../cloudhub/mod.ts";
 
 export interface HubInit {
   kube: KubeClientConfig;
@@ -14,5 +14,12 @@ runCompartment<HubInit>(({ init, log, metrics, connect }) => {
   const inbox = new Mailbox<Message>("cloudhub", 1024);
   const edgeController = connect("edgecontroller", inbox, MESSAGE_TEXT);
   const kube = createKubeClient(init.kube, { clock, log: log.child("kubeclient") });
-  return [cloudHub({ inbox, edgeController, kube, clock, log: log.child("cloudhub"), metrics }, init.hub)];
+  const deliveryLog = objectSyncLog({ kube, clock, log: log.child("objectsynclog") });
+  return [
+    deliveryLog,
+    cloudHub(
+      { inbox, edgeController, deliveryLog, kube, clock, log: log.child("cloudhub"), metrics },
+      init.hub,
+    ),
+  ];
 });
