@@ -26,6 +26,7 @@ import type { ControlPlaneInit } from "./compartments/controlplane.ts";
 import type { HubInit } from "./compartments/hub.ts";
 import type { CloudCoreConfig, ControlPlane, DecidedCloudCore } from "./config/mod.ts";
 import { monitor } from "./monitor/mod.ts";
+import { idleModules } from "./supported.ts";
 
 export interface CloudCoreComponents {
   log: Logger;
@@ -94,7 +95,13 @@ export function cloudCore(
   const collect = async () => (await Promise.all(running.map((each) => each.collect()))).flat();
   modules.push(monitor({ collect, log: log.child("monitor") }, { hostname: host, port }));
   modules.push(lockdown());
-  return { run: (signal) => runAll(modules, signal) };
+  return {
+    run: (signal) => {
+      const idle = idleModules(config);
+      if (idle.length > 0) log.debug("Not part of this version", { idle: idle.join(",") });
+      return runAll(modules, signal);
+    },
+  };
 }
 
 function controlPlaneInit(

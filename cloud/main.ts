@@ -8,6 +8,7 @@ import {
   loadCloudCoreConfig,
   printCloudCoreConfig,
 } from "./config/mod.ts";
+import { checkSupported } from "./supported.ts";
 
 const host = () => ({ localIP: pickLocalIP(Deno.networkInterfaces()) });
 
@@ -16,7 +17,7 @@ if (import.meta.main) {
     await runCore<CloudCoreConfig>({
       program: "cloudcore",
       print: (which) => printCloudCoreConfig(which, host()),
-      load: loadCloudCoreConfig,
+      load: (path) => loadCloudCoreConfig(path, checkSupported),
       logging: ({ logging }) => logging,
       run: (config, { signal, log, logging }) =>
         cloudCore(decideCloudCore(config, host()), { log, logging }).run(signal),

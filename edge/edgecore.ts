@@ -8,7 +8,7 @@
  * Pods need only the first two, so the link is started last. Then the process itself gives up what it may do.
  */
 import type { Logging } from "../common/core/mod.ts";
-import { compartment, lockdown, type Module, runAll } from "../common/module/mod.ts";
+import { compartment, lockdown, type Logger, type Module, runAll } from "../common/module/mod.ts";
 import { KUBELET_VERSION } from "../common/version/mod.ts";
 import type { RuntimeInit } from "./compartments/runtime.ts";
 import type { DecidedEdgeCore } from "./config/mod.ts";
@@ -17,8 +17,10 @@ import type { EdgeHubOptions } from "./edgehub/mod.ts";
 import { edgeHubPermissions } from "./edgehub/permissions.ts";
 import type { MetaManagerOptions } from "./metamanager/mod.ts";
 import { metaManagerPermissions } from "./metamanager/permissions.ts";
+import { idleModules } from "./supported.ts";
 
 export interface EdgeCoreComponents {
+  log: Logger;
   logging: Logging;
 }
 
@@ -28,7 +30,10 @@ function entry(name: string): URL {
 }
 
 /** All of edgecore, as one module. */
-export function edgeCore(decided: DecidedEdgeCore, { logging }: EdgeCoreComponents): Pick<Module, "run"> {
+export function edgeCore(
+  decided: DecidedEdgeCore,
+  { log, logging }: EdgeCoreComponents,
+): Pick<Module, "run"> {
   const { modules } = decided.config;
   const hubAndMeta = new MessageChannel();
   const metaAndEdged = new MessageChannel();
@@ -66,7 +71,13 @@ export function edgeCore(decided: DecidedEdgeCore, { logging }: EdgeCoreComponen
       log: logging,
     }));
   }
-  return { run: (signal) => runAll([...parts, lockdown()], signal) };
+  return {
+    run: (signal) => {
+      const idle = idleModules(decided.config);
+      if (idle.length > 0) log.info("Devices are not served by this version", { idle: idle.join(",") });
+      return runAll([...parts, lockdown()], signal);
+    },
+  };
 }
 
 function metaManagerOptions({ config, nodeName }: DecidedEdgeCore): MetaManagerOptions {

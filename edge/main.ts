@@ -8,6 +8,7 @@ import {
   printEdgeCoreConfig,
 } from "./config/mod.ts";
 import { edgeCore } from "./edgecore.ts";
+import { checkSupported } from "./supported.ts";
 
 const host = (customInterface?: string) => ({
   hostname: Deno.hostname(),
@@ -19,12 +20,13 @@ if (import.meta.main) {
     await runCore<EdgeCoreConfig>({
       program: "edgecore",
       print: (which) => printEdgeCoreConfig(which, host()),
-      load: loadEdgeCoreConfig,
+      load: (path) => loadEdgeCoreConfig(path, checkSupported),
       logging: ({ logging }) => logging,
-      run: (config, { signal, logging }) =>
-        edgeCore(decideEdgeCore(config, host(config.modules.edged.customInterfaceName)), { logging }).run(
-          signal,
-        ),
+      run: (config, { signal, log, logging }) =>
+        edgeCore(decideEdgeCore(config, host(config.modules.edged.customInterfaceName)), { log, logging })
+          .run(
+            signal,
+          ),
     }, Deno.args),
   );
 }

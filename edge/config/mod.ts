@@ -5,7 +5,12 @@
  * Upstream: kubeedge staging/src/github.com/kubeedge/api/apis/componentconfig/edgecore @ 16cd854
  * @module
  */
-import { type ConfigReading, readConfig, readConfigText } from "../../common/config/mod.ts";
+import {
+  type ConfigReading,
+  readConfig,
+  readConfigText,
+  type ReportProblem,
+} from "../../common/config/mod.ts";
 import { convertOldConfig } from "./legacy.ts";
 import { checkEdgeCore } from "./rules.ts";
 import { EDGE_CORE_SCHEMA, type EdgeCoreConfig } from "./schema.ts";
@@ -14,13 +19,24 @@ export { decideEdgeCore, defaultEdgeCoreConfig, printEdgeCoreConfig } from "./de
 export type { DecidedEdgeCore, HostFacts } from "./decide.ts";
 export type { EdgeCoreConfig } from "./schema.ts";
 
+/** Finds more that cannot be, such as what the program at hand does not do; is given a complete configuration. */
+export type EdgeCoreRules = (config: EdgeCoreConfig, report: ReportProblem) => void;
+
 /**
  * Reads the text of an `edgecore.yaml`; `source` names it in messages.
  * @throws {ConfigError} with everything that is wrong at once
  */
-export function readEdgeCoreConfig(text: string, source = "edgecore.yaml"): ConfigReading<EdgeCoreConfig> {
+export function readEdgeCoreConfig(
+  text: string,
+  source = "edgecore.yaml",
+  moreRules: EdgeCoreRules = () => {},
+): ConfigReading<EdgeCoreConfig> {
+  const rules: EdgeCoreRules = (config, report) => {
+    checkEdgeCore(config, report);
+    moreRules(config, report);
+  };
   return readConfig<EdgeCoreConfig>(
-    { schema: EDGE_CORE_SCHEMA, convert: convertOldConfig, rules: checkEdgeCore },
+    { schema: EDGE_CORE_SCHEMA, convert: convertOldConfig, rules },
     text,
     source,
   );
@@ -30,6 +46,9 @@ export function readEdgeCoreConfig(text: string, source = "edgecore.yaml"): Conf
  * Reads an `edgecore.yaml` file.
  * @throws {ConfigError} also when the file is missing or cannot be read
  */
-export async function loadEdgeCoreConfig(path: string): Promise<ConfigReading<EdgeCoreConfig>> {
-  return readEdgeCoreConfig(await readConfigText(path, "edgecore"), path);
+export async function loadEdgeCoreConfig(
+  path: string,
+  moreRules?: EdgeCoreRules,
+): Promise<ConfigReading<EdgeCoreConfig>> {
+  return readEdgeCoreConfig(await readConfigText(path, "edgecore"), path, moreRules);
 }
