@@ -25,6 +25,8 @@ export class PodView {
   #stale = true;
   /** A look is under way: what it will have seen of something that happens now is not known. */
   #looking = false;
+  /** What the engine said has ended. Docker says so a little before its lists show it; a look at the one container waits. */
+  readonly #ended = new Set<string>();
   /** Termination messages by container id, read once. */
   readonly messages = new Map<string, string>();
 
@@ -56,6 +58,7 @@ export class PodView {
 
   /** Takes note of an event. Returns whether it says anything new. */
   note({ containerId, type }: RuntimeEvent): boolean {
+    if (type === "stopped") this.#ended.add(containerId);
     const seen = this.#settled;
     if (seen !== undefined) {
       const container = seen.containers.find(({ id }) => id === containerId);
@@ -121,6 +124,11 @@ export class PodView {
           b.attempt - a.attempt || b.createdAt - a.createdAt
         ),
       };
+      const up = new Set([
+        ...this.#now.sandboxes.filter(({ state }) => state === "ready"),
+        ...this.#now.containers.filter(({ state }) => state === "running"),
+      ].map(({ id }) => id));
+      for (const id of this.#ended) if (!up.has(id)) this.#ended.delete(id);
       for (const id of this.messages.keys()) {
         if (!this.#now.containers.some((c) => c.id === id)) this.messages.delete(id);
       }
@@ -136,7 +144,7 @@ export class PodView {
   /** A status does not change while the state stays the same. */
   async #sandbox(sandbox: PodSandbox, signal: AbortSignal): Promise<PodSandboxStatus | undefined> {
     const seen = this.#now?.sandboxes.find(({ id, state }) => id === sandbox.id && state === sandbox.state);
-    if (seen !== undefined) return seen;
+    if (seen !== undefined && !this.#ended.has(seen.id)) return seen;
     if (sandbox.state === "notready") return { ...sandbox, ips: [] };
     return await ignoreGone(this.#runtime.podSandboxStatus(sandbox.id, { signal }));
   }
@@ -145,7 +153,7 @@ export class PodView {
     const seen = this.#now?.containers.find(({ id, state }) =>
       id === container.id && state === container.state
     );
-    if (seen !== undefined) return seen;
+    if (seen !== undefined && !this.#ended.has(seen.id)) return seen;
     return await ignoreGone(this.#runtime.containerStatus(container.id, { signal }));
   }
 }

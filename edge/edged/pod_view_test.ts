@@ -21,6 +21,16 @@ class SlowRuntime extends MemoryRuntime {
   }
 }
 
+/** An engine whose lists show containers running that have ended. */
+class LateRuntime extends MemoryRuntime {
+  override async listContainers(
+    filter: { podUid?: string } = {},
+    options: CallOptions = {},
+  ): Promise<Container[]> {
+    return (await super.listContainers(filter, options)).map((each) => ({ ...each, state: "running" }));
+  }
+}
+
 Deno.test("PodView.note() takes an event for news while a look is under way", async () => {
   const pod = { namespace: "default", name: "web", uid: "uid-1" };
   using runtime = new SlowRuntime({
@@ -45,4 +55,23 @@ Deno.test("PodView.note() takes an event for news while a look is under way", as
   await looking;
   assert.equal((await view.look(signal)).containers[0]?.state, "exited");
   assert.equal(view.note({ podUid: pod.uid, containerId: id, type: "stopped" }), false, "known by now");
+});
+
+Deno.test("PodView.look() asks about a container that is said to have ended while the list still shows it running", async () => {
+  const pod = { namespace: "default", name: "web", uid: "uid-1" };
+  using runtime = new LateRuntime({
+    clock: systemClock,
+    images: [{ reference: "pause:1" }, { reference: "image:1" }],
+  });
+  const sandbox = await runtime.runPodSandbox(sandboxConfig(pod, "pause:1"));
+  const id = await runtime.createContainer(sandbox, containerConfig(pod, "image:1", ["sleep"]));
+  await runtime.startContainer(id);
+  const view = new PodView(pod.uid, runtime);
+  assert.equal((await view.look(signal)).containers[0]?.state, "running");
+
+  runtime.exit(id, 137);
+  assert.equal(view.note({ podUid: pod.uid, containerId: id, type: "stopped" }), true);
+  const [seen] = (await view.look(signal)).containers;
+  assert.equal(seen?.state, "exited");
+  assert.equal(seen?.exitCode, 137);
 });

@@ -188,6 +188,7 @@ export class PodWorker {
     await Promise.resolve();
     while (this.#wanted && !signal.aborted) {
       this.#wanted = false;
+      this.#c.log.debug("Pod is looked at", { ...this.identity });
       this.#cancelWake?.();
       this.#cancelWake = undefined;
       try {
@@ -199,6 +200,7 @@ export class PodWorker {
     }
     if (signal.aborted) this.#prober.stop();
     this.#running = undefined;
+    this.#c.log.debug("Pod is at rest", { ...this.identity });
   }
 
   #handle(error: unknown): void {

@@ -90,6 +90,7 @@ export class Pods {
   }
 
   onRuntimeEvent(event: RuntimeEvent): void {
+    this.#c.log.debug("Runtime event", { ...event });
     this.#workers.get(event.podUid)?.onEvent(event);
   }
 
