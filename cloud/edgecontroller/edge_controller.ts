@@ -25,6 +25,7 @@ import { EDGE_ROLE_LABEL } from "./node_metadata.ts";
 import type { InformerSource } from "./object_watch.ts";
 import { completeOptions, type EdgeControllerOptions } from "./options.ts";
 import { readRecordedDeliveries } from "./recorded_deliveries.ts";
+import { withoutOwnRefusals } from "./own_refusals.ts";
 import { Upstream } from "./upstream.ts";
 
 /** What the edgecontroller is made of. */
@@ -80,7 +81,7 @@ export function edgeController(
   });
   const upstream = new Upstream({
     send,
-    kube,
+    kube: withoutOwnRefusals(kube),
     edge: {
       writing: (node, name) => downstream.writing(node, name),
       answered: (node, name, object) => downstream.answered(node, name, object),
