@@ -6,7 +6,10 @@ export interface Clock {
   sleep(ms: number, options?: { signal?: AbortSignal }): Promise<void>;
 }
 
-/** The machine's clock. */
+/** What timers of the runtime can wait at most; longer ones end at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** The machine's clock. Sleeps may be of any length. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   sleep: (ms, { signal } = {}) =>
@@ -16,10 +19,18 @@ export const systemClock: Clock = {
         clearTimeout(timer);
         reject(signal?.reason);
       };
-      const timer = setTimeout(() => {
+      let leftMs = ms;
+      let timer: ReturnType<typeof setTimeout>;
+      const wait = () => {
+        const stepMs = Math.min(leftMs, MAX_TIMER_MS);
+        leftMs -= stepMs;
+        timer = setTimeout(leftMs > 0 ? wait : wake, stepMs);
+      };
+      const wake = () => {
         signal?.removeEventListener("abort", stop);
         resolve();
-      }, ms);
+      };
+      wait();
       signal?.addEventListener("abort", stop, { once: true });
     }),
 };
