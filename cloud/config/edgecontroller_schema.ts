@@ -15,8 +15,15 @@ function workers(initial: number, what: string) {
   return int(initial, `${what} worked on at a time`, { minimum: 1, maximum: 100_000 });
 }
 
+/*
+ * Neither section changes what this program does. Upstream has a queue and workers for each kind of request and all nodes in
+ * one line, where one node can fill a queue for all. Here nodes take turns in three lanes (heartbeats, pod status, everything
+ * else) with bounds for each node; numbers by kind and for all nodes together say nothing about those. What the API server
+ * is asked at a time is bounded by kubeAPIConfig, which follows nodeLimit.
+ */
+
 /** `modules.edgeController.buffer`: how much may wait. */
-export const EDGE_CONTROLLER_BUFFER = section("How much may wait, by kind.", {
+export const EDGE_CONTROLLER_BUFFER = section("Taken for compatibility; here each node is bounded.", {
   processEvent: queue(QUEUE, "messages"),
   updatePodStatus: queue(QUEUE, "pod status updates"),
   updateNodeStatus: queue(QUEUE, "node status updates"),
@@ -44,7 +51,7 @@ export const EDGE_CONTROLLER_BUFFER = section("How much may wait, by kind.", {
 });
 
 /** `modules.edgeController.load`: how much is worked on at a time. The capital letters are upstream's. */
-export const EDGE_CONTROLLER_LOAD = section("How much is worked on at a time, by kind.", {
+export const EDGE_CONTROLLER_LOAD = section("Taken for compatibility; here nodes take turns.", {
   processEventWorkers: workers(FEW, "messages"),
   updatePodStatusWorkers: workers(1, "pod status updates"),
   updateNodeStatusWorkers: workers(1, "node status updates"),
