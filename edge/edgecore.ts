@@ -29,12 +29,24 @@ function entry(name: string): URL {
   return new URL(`./compartments/${name}.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url);
 }
 
+/** What each compartment may do, computed from the configuration. */
+export function edgeCompartmentPermissions(
+  decided: DecidedEdgeCore,
+): Record<"store" | "runtime" | "link", Deno.PermissionOptionsObject> {
+  return {
+    store: metaManagerPermissions(metaManagerOptions(decided)),
+    runtime: runtimePermissions(runtimeInit(decided)),
+    link: edgeHubPermissions(edgeHubOptions(decided)),
+  };
+}
+
 /** All of edgecore, as one module. */
 export function edgeCore(
   decided: DecidedEdgeCore,
   { log, logging }: EdgeCoreComponents,
 ): Pick<Module, "run"> {
   const { modules } = decided.config;
+  const permissions = edgeCompartmentPermissions(decided);
   const hubAndMeta = new MessageChannel();
   const metaAndEdged = new MessageChannel();
   const parts: Module[] = [];
@@ -43,7 +55,7 @@ export function edgeCore(
     parts.push(compartment({
       name: "store",
       entry: entry("store"),
-      permissions: metaManagerPermissions(init),
+      permissions: permissions.store,
       init,
       ports: { edgehub: hubAndMeta.port1, edged: metaAndEdged.port1 },
       log: logging,
@@ -54,7 +66,7 @@ export function edgeCore(
     parts.push(compartment({
       name: "runtime",
       entry: entry("runtime"),
-      permissions: runtimePermissions(init),
+      permissions: permissions.runtime,
       init,
       ports: { metamanager: metaAndEdged.port2 },
       log: logging,
@@ -65,7 +77,7 @@ export function edgeCore(
     parts.push(compartment({
       name: "link",
       entry: entry("link"),
-      permissions: edgeHubPermissions(init),
+      permissions: permissions.link,
       init,
       ports: { metamanager: hubAndMeta.port2 },
       log: logging,
