@@ -91,6 +91,7 @@ export function edgeController(
       node: (name) => nodes.get(name),
       pod: (namespace, name) => index.pod(namespace, name),
       references: (node, reference) => index.references(node, reference),
+      podsOf: (node) => index.podsOf(node),
     },
     clock,
     log: log.child("upstream"),

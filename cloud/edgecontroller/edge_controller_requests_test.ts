@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
+import type { TokenRequest } from "../../common/api/authentication_v1.ts";
 import type { ConfigMap, Secret } from "../../common/api/core_v1.ts";
 import { StatusError } from "../../common/errors/mod.ts";
-import { NODES, PODS } from "../../common/kubeclient/mod.ts";
+import { NODES, PODS, SERVICE_ACCOUNTS } from "../../common/kubeclient/mod.ts";
 import { FakeKubeClient } from "../../common/kubeclient/fake_client.ts";
 import { MetricsRegistry } from "../../common/metrics/mod.ts";
-import type { Message } from "../../common/model/mod.ts";
+import { errorFromContent, type Message } from "../../common/model/mod.ts";
 import { FakeClock } from "../../common/module/fake_clock.ts";
 import { aborted, createLogger, Mailbox, silentLogger } from "../../common/module/mod.ts";
-import { connected, contentOf, EDGE_LABELS, errorOf, node } from "./_testing.ts";
+import { connected, contentOf, EDGE_LABELS, errorOf, node, pod } from "./_testing.ts";
 import { Rig } from "./fake_hub.ts";
 import { edgeController, type InformerSource } from "./mod.ts";
 
@@ -102,23 +103,27 @@ Deno.test("edgeController() refuses what is not the node's, in the form it waits
   await using rig = new Rig({ log: createLogger("test", { write: (line) => lines.push(line) }) });
   await connected(rig);
   await rig.connect("edge-2");
-  const rows: Array<[string, string, string, unknown, "wrapper" | "bare"]> = [
+  const rows: Array<[string, string, string, unknown, "wrapper" | "bare" | "text"]> = [
     ["another's pod", "patch", "default/podpatch/web", '{"status":{}}', "wrapper"],
-    ["another's Secret", "query", "default/secret/secret", null, "bare"],
+    ["another's Secret", "query", "default/secret/secret", null, "text"],
     ["another's Lease", "update", "kube-node-lease/lease/edge-1", {}, "wrapper"],
     ["another's Node", "patch", "null/nodepatch/edge-1", "{}", "wrapper"],
     ["a token", "query", "default/serviceaccounttoken/default", {
       spec: { boundObjectRef: { apiVersion: "v1", kind: "Pod", name: "web", uid: "uid-web" } },
-    }, "bare"],
+    }, "text"],
     ["a deletion", "delete", "default/pod/web", "uid-web", "bare"],
     ["signing", "insert", "default/certificatesigningrequest/x", {}, "wrapper"],
-    ["reading a signature", "query", "default/certificatesigningrequest/x", null, "bare"],
+    ["reading a signature", "query", "default/certificatesigningrequest/x", null, "text"],
   ];
   for (const [name, operation, resource, content, form] of rows) {
     await t.step(name, async () => {
       const reply = await rig.ask(operation, `node/edge-2/${resource}`, content);
-      assert.equal("Object" in (reply.content as object), form === "wrapper");
-      assert.deepEqual([errorOf(reply).reason, errorOf(reply).code], ["Forbidden", 403]);
+      assert.equal(reply.route.operation, form === "text" ? "error" : "response");
+      if (form === "text") assert.match(contentOf<string>(reply), /may not do/);
+      else {
+        assert.equal("Object" in (reply.content as object), form === "wrapper");
+        assert.deepEqual([errorOf(reply).reason, errorOf(reply).code], ["Forbidden", 403]);
+      }
       await rig.ask(operation, `node/edge-2/${resource}`, content);
     });
   }
@@ -134,7 +139,8 @@ Deno.test("edgeController() answers what it does not know instead of letting the
     const resource of ["node/edge-1/default/teapot/x", "node/edge-1/", "node/edge-1/default/secret/../x"]
   ) {
     const reply = await rig.ask("query", resource);
-    assert.equal(errorOf(reply).reason, "BadRequest");
+    assert.equal(reply.route.operation, "error");
+    assert.match(contentOf<string>(reply), /^Cannot /);
     assert.equal(reply.route.resource, resource);
   }
 });
@@ -180,6 +186,57 @@ Deno.test("edgeController() answers objects whose parts have the wrong type, and
   assert.equal(typeof errorOf(reply).reason, "string");
 });
 
+Deno.test("edgeController() tells an absence as an object only where the pod goes on without", async () => {
+  await using rig = new Rig();
+  const optional = { name: "may-be", optional: true };
+  const required = { name: "must-be" };
+  rig.kube.seed(
+    PODS,
+    pod("both", "edge-1", {
+      containers: [{ name: "c", envFrom: [{ configMapRef: optional }, { configMapRef: required }] }],
+      volumes: [],
+    }),
+  );
+  await connected(rig);
+  const there = await rig.ask("query", "node/edge-1/default/configmap/may-be");
+  assert.deepEqual([there.route.operation, errorOf(there).reason], ["response", "NotFound"]);
+  const missing = await rig.ask("query", "node/edge-1/default/configmap/must-be");
+  assert.deepEqual([missing.route.operation, missing.content], ["error", 'configmaps "must-be" not found']);
+  assert.equal(errorFromContent(missing.content).reason, "NotFound");
+});
+
+Deno.test("edgeController() names no audience in a token for which none was asked, so that edges find it again", async (t) => {
+  await using rig = new Rig({
+    kube: {
+      createSubresource: ({ body }) => {
+        const request = body as TokenRequest;
+        const { spec } = request;
+        const audiences = spec.audiences.length > 0 ? spec.audiences : ["https://kubernetes.default.svc"];
+        const status = { token: "jwt", expirationTimestamp: "2026-01-01T00:00:00Z" };
+        return { ...request, spec: { ...spec, audiences }, status };
+      },
+    },
+  });
+  rig.kube.seed(SERVICE_ACCOUNTS, { metadata: { namespace: "default", name: "default" } });
+  await connected(rig);
+  const projected = { sources: [{ serviceAccountToken: { path: "t", audience: "vault" } }] };
+  rig.kube.seed(PODS, pod("audience", "edge-1", { volumes: [{ name: "t", projected }] }));
+  await rig.pushed("insert", "node/edge-1/default/pod/audience");
+  for (const [asked, answered] of [[null, undefined], [["vault"], ["vault"]]]) {
+    await t.step(`${asked}`, async () => {
+      const boundObjectRef = { kind: "Pod", apiVersion: "v1", name: "audience", uid: "uid-audience" };
+      const reply = await rig.ask("query", "node/edge-1/default/serviceaccounttoken/default", {
+        metadata: { creationTimestamp: null },
+        spec: { audiences: asked, expirationSeconds: 3607, boundObjectRef },
+        status: { token: "", expirationTimestamp: null },
+      });
+      assert.equal(contentOf<TokenRequest>(reply).status?.token, "jwt");
+      assert.deepEqual(contentOf<TokenRequest>(reply).spec.audiences, answered);
+      assert.deepEqual(contentOf<TokenRequest>(reply).spec.boundObjectRef, boundObjectRef);
+    });
+  }
+});
+
 Deno.test("edgeController() answers with what the API server refuses or cannot do", async () => {
   let fail: StatusError | undefined;
   await using rig = new Rig({
@@ -192,7 +249,8 @@ Deno.test("edgeController() answers with what the API server refuses or cannot d
   await connected(rig);
   fail = new StatusError("ServiceUnavailable", "The server is starting");
   const reply = await rig.ask("query", "node/edge-1/default/configmap/config");
-  assert.deepEqual([errorOf(reply).reason, errorOf(reply).code], ["ServiceUnavailable", 503]);
+  // An object would be stored by the edge as the ConfigMap.
+  assert.deepEqual([reply.route.operation, reply.content], ["error", "The server is starting"]);
   fail = undefined;
   const next = await rig.ask("query", "node/edge-1/default/configmap/config");
   assert.deepEqual(contentOf<ConfigMap>(next).data, { a: "1" });
@@ -218,7 +276,8 @@ Deno.test("edgeController() gives up on an API server that does not answer, and 
   await rig.clock.advance(1000);
   resolve();
   const refused = await rig.until(({ header }) => header.parentMsgId === asked[0]!.header.msgId);
-  assert.deepEqual([errorOf(refused).reason, errorOf(refused).code], ["Timeout", 504]);
+  assert.equal(refused.route.operation, "error");
+  assert.match(contentOf<string>(refused), /did not answer within 1000 ms/);
   const later = await rig.until(({ header }) => header.parentMsgId === asked.at(-1)!.header.msgId);
   assert.equal(contentOf<Secret>(later).kind, "Secret");
 });
@@ -238,8 +297,8 @@ Deno.test("edgeController() refuses more than it can take from one node, and ser
     Array.from({ length: 10 }, () => rig.give("query", "node/edge-1/default/configmap/config")),
   );
   const last = await rig.until(({ header }) => header.parentMsgId === asked.at(-1)!.header.msgId);
-  assert.equal(errorOf(last).reason, "TooManyRequests");
-  assert.equal(errorOf(await rig.ask("query", "node/edge-2/default/secret/x")).reason, "Forbidden");
+  assert.match(contentOf<string>(last), /asks faster than it is answered/);
+  assert.match(contentOf<string>(await rig.ask("query", "node/edge-2/default/secret/x")), /may not do/);
   resolve();
   const first = await rig.until(({ header }) => header.parentMsgId === asked[0]!.header.msgId);
   assert.equal(contentOf<ConfigMap>(first).kind, "ConfigMap");

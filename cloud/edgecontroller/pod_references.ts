@@ -73,6 +73,33 @@ function findReferences(pod: Pod): Reference[] {
   return [...found.values()];
 }
 
+/**
+ * Whether a pod goes on when a ConfigMap or Secret it refers to is not there: where it says so, and for image pull secrets.
+ */
+export function isDispensable(pod: Pod, { type, namespace, name }: Reference): boolean {
+  if (namespace !== pod.metadata?.namespace) return false;
+  const isMeant = (of: ReferenceType, source?: { name?: string; optional?: boolean }) =>
+    of === type && source?.name === name && source.optional === true;
+  const { imagePullSecrets = [], volumes = [] } = pod.spec ?? {};
+  if (type === "secret" && imagePullSecrets.some((secret) => secret.name === name)) return true;
+  for (const { configMap, secret, projected } of volumes) {
+    const { secretName, optional } = secret ?? {};
+    if (isMeant("configmap", configMap)) return true;
+    if (type === "secret" && secretName === name && optional === true) return true;
+    for (const source of projected?.sources ?? []) {
+      if (isMeant("configmap", source.configMap) || isMeant("secret", source.secret)) return true;
+    }
+  }
+  return podContainers(pod).some(({ env = [], envFrom = [] }) =>
+    envFrom.some(({ configMapRef, secretRef }) =>
+      isMeant("configmap", configMapRef) || isMeant("secret", secretRef)
+    ) ||
+    env.some(({ valueFrom }) =>
+      isMeant("configmap", valueFrom?.configMapKeyRef) || isMeant("secret", valueFrom?.secretKeyRef)
+    )
+  );
+}
+
 function podContainers(pod: Pod): Array<Pick<Container, "env" | "envFrom">> {
   const { initContainers = [], containers = [], ephemeralContainers = [] } = pod.spec ?? {};
   return [...initContainers, ...containers, ...ephemeralContainers];

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import type { PodSpec } from "../../common/api/core_v1.ts";
-import { podReferences, podTokenAudiences, referenceKey } from "./pod_references.ts";
+import {
+  isDispensable,
+  podReferences,
+  podTokenAudiences,
+  referenceKey,
+  type ReferenceType,
+} from "./pod_references.ts";
 
 const referencesOf = (spec: Partial<PodSpec>) =>
   podReferences({
@@ -60,6 +66,60 @@ Deno.test("podReferences() finds what a pod refers to", async (t) => {
   ];
   for (const [name, spec, expected] of rows) {
     await t.step(name, () => assert.deepEqual(referencesOf(spec), expected));
+  }
+});
+
+Deno.test("isDispensable() is true for what a pod marks as optional, and for image pull secrets", async (t) => {
+  const optional = { name: "a", optional: true };
+  const rows: Array<[string, ReferenceType, Partial<PodSpec>, boolean]> = [
+    ["a ConfigMap volume", "configmap", { volumes: [{ name: "v", configMap: optional }] }, true],
+    ["a required one", "configmap", { volumes: [{ name: "v", configMap: { name: "a" } }] }, false],
+    [
+      "a Secret volume",
+      "secret",
+      { volumes: [{ name: "v", secret: { secretName: "a", optional: true } }] },
+      true,
+    ],
+    ["another type", "configmap", {
+      volumes: [{ name: "v", secret: { secretName: "a", optional: true } }],
+    }, false],
+    ["a projected ConfigMap", "configmap", {
+      volumes: [{ name: "v", projected: { sources: [{ configMap: optional }] } }],
+    }, true],
+    ["a projected Secret", "secret", {
+      volumes: [{ name: "v", projected: { sources: [{ secret: optional }] } }],
+    }, true],
+    ["envFrom", "configmap", { containers: [{ ...CONTAINER, envFrom: [{ configMapRef: optional }] }] }, true],
+    ["envFrom of an init container", "secret", {
+      initContainers: [{ ...CONTAINER, envFrom: [{ secretRef: optional }] }],
+    }, true],
+    ["env", "configmap", {
+      containers: [{
+        ...CONTAINER,
+        env: [{ name: "A", valueFrom: { configMapKeyRef: { ...optional, key: "k" } } }],
+      }],
+    }, true],
+    ["env of a Secret", "secret", {
+      containers: [{
+        ...CONTAINER,
+        env: [{ name: "A", valueFrom: { secretKeyRef: { ...optional, key: "k" } } }],
+      }],
+    }, true],
+    ["required env", "secret", {
+      containers: [{
+        ...CONTAINER,
+        env: [{ name: "A", valueFrom: { secretKeyRef: { name: "a", key: "k" } } }],
+      }],
+    }, false],
+    ["an image pull secret", "secret", { imagePullSecrets: [{ name: "a" }] }, true],
+    ["another name", "secret", { imagePullSecrets: [{ name: "b" }] }, false],
+  ];
+  for (const [name, type, spec, expected] of rows) {
+    await t.step(name, () => {
+      const pod = { metadata: { namespace: "default", name: "p" }, spec: { containers: [], ...spec } };
+      assert.equal(isDispensable(pod, { type, namespace: "default", name: "a" }), expected);
+      assert.equal(isDispensable(pod, { type, namespace: "other", name: "a" }), false);
+    });
   }
 });
 

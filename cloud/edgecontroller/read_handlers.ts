@@ -1,4 +1,3 @@
-import type { TokenRequest } from "../../common/api/authentication_v1.ts";
 import type { KubeObject } from "../../common/api/meta_v1.ts";
 import {
   CONFIG_MAPS,
@@ -75,10 +74,15 @@ export const READ_HANDLERS: Handlers<ReadKinds> = {
   "token-query": (request, context) => createToken(request, context),
 };
 
+/**
+ * The API server names its own audience in the answer where none was asked for. Edges keep the token by what the answer says and
+ * look for it by what they ask, so that would keep them from finding it again, which they need to start a pod while offline.
+ * Upstream: kubeedge edge/pkg/metamanager/client/serviceaccount.go (KeyFunc) @ 16cd854
+ */
 async function createToken(
   { namespace, name, tokenRequest }: RequestOf<"token-query">,
   { kube, signal }: HandlerContext,
-): Promise<TokenRequest> {
+): Promise<KubeObject> {
   const answer = await kube.createSubresource(
     SERVICE_ACCOUNTS,
     { namespace, name },
@@ -86,5 +90,8 @@ async function createToken(
     tokenRequest,
     { signal },
   );
-  return forEdge(answer, "authentication.k8s.io/v1", "TokenRequest");
+  const token = forEdge(answer, "authentication.k8s.io/v1", "TokenRequest");
+  if (tokenRequest.spec.audiences.length > 0) return token;
+  const { audiences: _audiences, ...spec } = token.spec;
+  return { ...token, spec } as KubeObject;
 }

@@ -18,12 +18,14 @@ import {
 } from "../../common/model/mod.ts";
 import type { Clock, Logger } from "../../common/module/mod.ts";
 import { type AuthorizationIndex, authorize, type Decision, forbidden } from "./authorize.ts";
+import type { EdgeIndex } from "./edge_index.ts";
 import { EVENT_HANDLERS } from "./event_handlers.ts";
 import type { EdgeView, Handler, HandlerContext, Handlers } from "./handler.ts";
 import { Lanes, type LanesOptions } from "./lanes.ts";
 import { NODE_HANDLERS } from "./node_handlers.ts";
 import { POD_HANDLERS } from "./pod_handlers.ts";
 import { READ_HANDLERS } from "./read_handlers.ts";
+import { isDispensable } from "./pod_references.ts";
 import { parseRequests, type RequestKind, type RequestTraits, routeMessage } from "./request.ts";
 import type { UpstreamRequest } from "./request.ts";
 import { Tasks } from "./tasks.ts";
@@ -34,7 +36,7 @@ export interface UpstreamComponents {
   send: (message: Message, signal: AbortSignal) => Promise<void>;
   kube: Pick<KubeReader, "get"> & KubeWriter;
   edge: EdgeView;
-  index: AuthorizationIndex;
+  index: AuthorizationIndex & Pick<EdgeIndex, "podsOf">;
   clock: Clock;
   log: Logger;
   /** Requests, by kind and result. */
@@ -196,7 +198,7 @@ export class Upstream {
         new StatusError("InternalError", errorText(error), { cause: error });
       requests.inc(1, { kind: request.kind, result: status.reason });
       this.#logFailure(request, status);
-      reply = replyWithError(how, message, status);
+      reply = replyWithError(this.#mayBeAbsent(request, status) ? ABSENT : how, message, status);
     }
     if (reply === undefined || signal.aborted) return;
     try {
@@ -204,6 +206,13 @@ export class Upstream {
     } catch (error) {
       if (!signal.aborted) log.error("Cannot answer an edge", error, { resource: message.route.resource });
     }
+  }
+
+  /** Whether what is not there need not be there: then the edge goes on without it instead of trying again. */
+  #mayBeAbsent({ kind, nodeName, namespace, name }: UpstreamRequest, status: StatusError): boolean {
+    if (!isNotFound(status) || (kind !== "configmap-query" && kind !== "secret-query")) return false;
+    const reference = { type: kind === "secret-query" ? "secret" : "configmap", namespace, name } as const;
+    return this.#components.index.podsOf(nodeName).some((pod) => isDispensable(pod, reference));
   }
 
   async #carryOut(request: UpstreamRequest, signal: AbortSignal): Promise<KubeObject | string> {
@@ -342,9 +351,15 @@ function decide(request: UpstreamRequest, index: AuthorizationIndex): Decision {
 }
 
 /** How messages of unknown types are answered: whoever waits must not wait for its timeout. */
-const UNKNOWN: Pick<RequestTraits, "reply" | "replyType"> = { reply: "object" };
+const UNKNOWN: ErrorForm = { reply: "object" };
 
-function replyRoute({ replyType }: Pick<RequestTraits, "replyType">, message: Message): Message["route"] {
+/** How it is answered that an object which need not be there is not there. */
+const ABSENT: ErrorForm = { reply: "absent" };
+
+/** What decides about the form of an error. */
+type ErrorForm = { reply: RequestTraits["reply"] | "absent"; replyType?: string };
+
+function replyRoute({ replyType }: Pick<ErrorForm, "replyType">, message: Message): Message["route"] {
   let resource = message.route.resource;
   if (replyType !== undefined) {
     resource = printNodeResource({ ...parseNodeResource(resource), type: replyType });
@@ -377,9 +392,18 @@ export function replyWith(
   );
 }
 
-/** The reply that tells what went wrong, in the form the edge expects; undefined when it does not wait. */
+/**
+ * The reply that tells what went wrong, in the form the edge expects; undefined when it does not wait.
+ *
+ * Where an edge waits for a bare object it is told in a text with operation `error`. Upstream's cloudcore sends the error as an
+ * object, and its edgecore takes that for the object asked for and stores it: a pod then starts with an empty ConfigMap because
+ * the API server was away for a moment, and a token request without its pod makes the kubelet's token manager fail at every
+ * unmount from then on. It stores no errors, and a text is no object, so it fails and tries again. Only of an optional ConfigMap
+ * or Secret it must hear in the old way, since it takes no other failure for an absence.
+ * Upstream: kubeedge edge/pkg/metamanager/process.go (processRemote), edge/pkg/metamanager/client @ 16cd854
+ */
 export function replyWithError(
-  how: Pick<RequestTraits, "reply" | "replyType">,
+  how: ErrorForm,
   message: Message,
   error: StatusError,
 ): Message | undefined {
@@ -392,7 +416,10 @@ export function replyWithError(
       return newMessage(route, errorObjectResponse(error), options);
     case "ok-or-text":
       return newMessage(route, error.message, options);
-    default:
+    case "object":
+      return newMessage({ ...route, operation: Operation.error }, error.message, options);
+    case "ok":
+    case "absent":
       return newMessage(route, statusContent(error), options);
   }
 }

@@ -52,9 +52,14 @@ export function isStatusContent(content: unknown): content is { ErrStatus: unkno
   return typeof content === "object" && content !== null && "ErrStatus" in content;
 }
 
-/** The error that `{"ErrStatus": …}`, or any other error content, stands for. */
+/** The text of an API server for what is not there: `configmaps "web" not found`. */
+const NOT_FOUND_TEXT = /^[a-z][-a-z0-9.]* "[^"]{1,253}" not found$/;
+
+/** The error that `{"ErrStatus": …}`, the text of an error, or any other error content, stands for. */
 export function errorFromContent(content: unknown): StatusError {
   if (isStatusContent(content)) return statusErrorFrom(content.ErrStatus);
-  if (typeof content === "string") return new StatusError("InternalError", content);
+  if (typeof content === "string") {
+    return new StatusError(NOT_FOUND_TEXT.test(content) ? "NotFound" : "InternalError", content);
+  }
   return statusErrorFrom(content);
 }

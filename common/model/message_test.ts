@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { isNotFound, StatusError } from "../errors/mod.ts";
 import {
+  errorFromContent,
   errorObjectResponse,
   newMessage,
   newResponse,
@@ -114,6 +115,23 @@ Deno.test("splitNode() cuts the node only when something follows", () => {
   assert.deepEqual(splitNode("default/pod/web"), { node: undefined, rest: "default/pod/web" });
   assert.equal(targetNode("operations.kubeedge.io/v1alpha2/nodeupgradejob/j/node/n7"), "n7");
   assert.equal(targetNode("default/pod/web"), undefined);
+});
+
+Deno.test("errorFromContent() knows an absence by the API server's text", () => {
+  for (
+    const text of ['configmaps "web" not found', 'objectsyncs.reliablesyncs.kubeedge.io "e.1" not found']
+  ) {
+    const error = errorFromContent(text);
+    assert.deepEqual([error.reason, error.message], ["NotFound", text]);
+  }
+  for (
+    const text of ["not found", "web not found", 'cannot reach "web" not found', "", 'pods "a" not found yet']
+  ) {
+    assert.deepEqual([errorFromContent(text).reason, errorFromContent(text).message], [
+      "InternalError",
+      text,
+    ]);
+  }
 });
 
 Deno.test("unwrapResponse() returns the object or throws what the wrapper says", () => {
