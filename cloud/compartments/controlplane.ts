@@ -20,7 +20,7 @@ runCompartment<ControlPlaneInit>(({ init, log, metrics }) => {
       clock,
       log: log.child("kubeclient"),
     });
-    return controlPlaneControllers({ kube, clock, log, metrics }, { ca: caCertificate });
+    return controlPlaneControllers({ kube, clock, log, metrics });
   });
   return [api, controllers];
 });

@@ -41,11 +41,6 @@ export interface EmbeddedControlPlaneOptions {
   advertiseAddress?: string;
   /** Names and addresses for the serving certificate besides 127.0.0.1, ::1, localhost and the address listened on. */
   extraSans?: readonly string[];
-  /**
-   * Who gives namespaces their service account and CA, and empties those that are deleted: this module, or controllers that work
-   * through the API. @default "builtin"
-   */
-  namespaces?: "builtin" | "controllers";
   watchCache?: WatchCacheLimits;
   watches?: WatchLimits;
 }

@@ -18,7 +18,8 @@ const BATCH = 200;
 
 /**
  * Gives every namespace its `default` service account and the `kube-root-ca.crt` ConfigMap, and empties a namespace that is being
- * deleted before it lets it go.
+ * deleted before it lets it go. It is part of the API server, and not a controller beside it, because it must know every
+ * resource there is and needs no copies of them.
  * Upstream: k8s.io/kubernetes pkg/controller/{serviceaccount,namespace}, rootcacertpublisher @ v1.32
  */
 export class NamespaceKeeper implements Disposable {

@@ -62,7 +62,7 @@ export async function serveControlPlane(
   try {
     const { port } = server.addr;
     ensureDefaults(registry, port);
-    if (options.namespaces !== "controllers") keeper.start();
+    keeper.start();
     const host = advertiseAddress.includes(":") ? `[${advertiseAddress}]` : advertiseAddress;
     const url = `https://${host}:${port}`;
     const kubeconfig = options.kubeconfig ?? `${dataDir}/admin.kubeconfig`;

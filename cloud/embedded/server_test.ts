@@ -328,6 +328,22 @@ test("finalizers hold an object until they are gone", async (api) => {
   assert.equal((await api.request("GET", `${CONFIG_MAPS}/a`)).status, 404);
 });
 
+test("a namespace is given its service account and the CA, again when they are deleted", async (api) => {
+  await api.request("POST", "/api/v1/namespaces", { metadata: { name: "foo" } });
+  for (const path of ["serviceaccounts/default", "configmaps/kube-root-ca.crt"]) {
+    const [resource, name] = path.split("/");
+    const watch = `/api/v1/namespaces/foo/${resource}?watch=1&fieldSelector=metadata.name%3D${name}`;
+    const [first] = await api.watch(watch, (events) => events.length > 0);
+    await api.request("DELETE", `/api/v1/namespaces/foo/${path}`);
+    const from = first!.object.metadata.resourceVersion;
+    const [gone, again] = await api.watch(`${watch}&resourceVersion=${from}`, (events) => events.length > 1);
+    assert.deepEqual([gone!.type, again!.type], ["DELETED", "ADDED"]);
+    assert.notEqual(again!.object.metadata.uid, first!.object.metadata.uid);
+  }
+  const { body } = await api.request("GET", "/api/v1/namespaces/foo/configmaps/kube-root-ca.crt");
+  assert.deepEqual(body.data, { "ca.crt": api.endpoint.caCertificate });
+});
+
 test("a namespace is emptied before it goes, and takes nothing new meanwhile", async (api) => {
   await api.request("POST", "/api/v1/namespaces", { metadata: { name: "foo" } });
   const pods = "/api/v1/namespaces/foo/pods";

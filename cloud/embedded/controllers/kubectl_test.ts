@@ -37,7 +37,7 @@ async function withCluster(body: (cluster: Cluster) => Promise<void>): Promise<v
   try {
     const { server: address, caCertificate, adminToken, kubeconfig } = await server.endpoint;
     await using kube = createKubeClient({ server: address, ca: caCertificate, token: adminToken });
-    const controllers = controlPlaneControllers({ ...components, kube }, { ca: caCertificate });
+    const controllers = controlPlaneControllers({ ...components, kube });
     const end = new AbortController();
     const controlling = controllers.run(end.signal);
     await controllers.ready;

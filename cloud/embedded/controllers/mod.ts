@@ -1,9 +1,10 @@
 /**
- * What a control plane does beside its API: places pods, rolls deployments, keeps replica sets at their size, sets namespaces up and
- * takes them down, collects what lost its owner, and watches over nodes. Built on the Kubernetes API alone.
+ * What a control plane does beside its API: places pods, rolls deployments, keeps replica sets at their size, collects what lost
+ * its owner, and watches over nodes. Built on the Kubernetes API alone. Namespaces are kept by the API server itself, which knows
+ * all that can be in one.
  *
- * Takes: watches of namespaces, nodes, leases, pods, replica sets, deployments, service accounts, config maps, and of every
- * other resource that can own or be owned — from the API server.
+ * Takes: watches of nodes, leases, pods, replica sets, deployments, and of every other resource that can own or be owned — from
+ * the API server.
  * Gives: bindings, objects, statuses and events — to the API server.
  * Upstream: k8s.io/kubernetes pkg/scheduler, pkg/controller @ v1.32
  * @module
@@ -13,7 +14,6 @@ import {
   CONFIG_MAPS,
   DAEMON_SETS,
   DEPLOYMENTS,
-  EVENTS,
   type Informer,
   informer,
   type InformerMetrics,
@@ -39,14 +39,12 @@ import type { Controller } from "./controller.ts";
 import { deploymentController } from "./deployment/deployment.ts";
 import { eventRecorder } from "./events.ts";
 import { garbageCollector, type WatchedResource } from "./garbage/garbage_collector.ts";
-import { namespaceController } from "./namespaces.ts";
 import type { NodeHealthOptions } from "./nodes/health.ts";
 import { LEASE_NAMESPACE, nodeLifecycleController } from "./nodes/lifecycle.ts";
 import { podGarbageCollector } from "./nodes/pod_gc.ts";
 import { taintEvictionController } from "./nodes/taint_eviction.ts";
 import { replicaSetController } from "./replicaset/replicaset.ts";
 import { scheduler } from "./scheduler/scheduler.ts";
-import { ROOT_CA, serviceAccountController } from "./service_accounts.ts";
 
 /** What the controllers work with. */
 export interface ControlPlaneComponents {
@@ -58,9 +56,7 @@ export interface ControlPlaneComponents {
 
 /** What can be chosen about the controllers. */
 export interface ControlPlaneOptions {
-  /** The CA of the API server, PEM; every namespace gets it as the ConfigMap kube-root-ca.crt. */
-  ca: string;
-  /** Resources besides the usual ones that may be in a namespace or have owners, such as those of CRDs. @default none */
+  /** Resources besides the usual ones that may have owners, such as those of CRDs. @default none */
   resources?: readonly ResourceType[];
   /** Silence after which a node's state is unknown, milliseconds. @default 40000 */
   nodeMonitorGracePeriodMs?: number;
@@ -68,52 +64,23 @@ export interface ControlPlaneOptions {
   nodeStartupGracePeriodMs?: number;
 }
 
-/** Resources that are emptied with their namespace and whose owners count, in the order they are deleted. */
-const RESOURCES: readonly ResourceType[] = [
-  DEPLOYMENTS,
-  DAEMON_SETS,
-  STATEFUL_SETS,
-  REPLICA_SETS,
-  PODS,
-  SERVICES,
-  CONFIG_MAPS,
-  SECRETS,
-  SERVICE_ACCOUNTS,
-  PERSISTENT_VOLUME_CLAIMS,
-  LEASES,
-  EVENTS,
-];
-
-/**
- * All controllers as one module. It is ready once the copies of what the controllers read are complete.
- * @throws {TypeError} when there is no CA
- */
+/** All controllers as one module. It is ready once the copies of what the controllers read are complete. */
 export function controlPlaneControllers(
   components: ControlPlaneComponents,
-  options: ControlPlaneOptions,
+  options: ControlPlaneOptions = {},
 ): Module {
-  if (!options.ca.includes("-----BEGIN CERTIFICATE-----")) {
-    throw new TypeError("Cannot make the controllers: options.ca is not a PEM certificate");
-  }
   const { clock, log, metrics, kube } = components;
   const queues = workQueueMetrics(metrics);
   const informers = makeInformers(components, informerMetrics(metrics), options.resources ?? []);
-  const { namespaces, nodes, pods, deployments, replicaSets, serviceAccounts, configMaps, leases } =
-    informers;
+  const { nodes, pods, deployments, replicaSets, leases } = informers;
   const events = eventRecorder({ kube, clock, log: log.child("events") });
   const health: NodeHealthOptions = {
     gracePeriodMs: options.nodeMonitorGracePeriodMs ?? 40_000,
     startupGracePeriodMs: options.nodeStartupGracePeriodMs ?? 60_000,
   };
   const loop = (name: string) => ({ kube, clock, log: log.child(name), queues });
-  const resources = [...RESOURCES, ...options.resources ?? []];
   const controllers: Controller[] = [
     events,
-    namespaceController({ ...loop("namespace"), namespaces, resources }),
-    serviceAccountController(
-      { ...loop("serviceaccount"), namespaces, serviceAccounts, configMaps },
-      options.ca,
-    ),
     garbageCollector({ ...loop("garbagecollector"), resources: informers.watched }),
     deploymentController({ ...loop("deployment"), deployments, replicaSets, pods, events }),
     replicaSetController({ ...loop("replicaset"), replicaSets, pods, events }),
@@ -183,17 +150,16 @@ function makeInformers(
     return made;
   };
   const known = {
-    namespaces: addWatched(NAMESPACES),
     nodes: addWatched(NODES, trimNode),
     pods: addWatched(PODS),
     deployments: addWatched(DEPLOYMENTS),
     replicaSets: addWatched(REPLICA_SETS),
-    serviceAccounts: addWatched(SERVICE_ACCOUNTS, identityOnly),
-    configMaps: add(CONFIG_MAPS, { fieldSelector: `metadata.name=${ROOT_CA}` }),
     leases: add(LEASES, { namespace: LEASE_NAMESPACE }),
   };
   for (
     const type of [
+      NAMESPACES,
+      SERVICE_ACCOUNTS,
       DAEMON_SETS,
       STATEFUL_SETS,
       SERVICES,

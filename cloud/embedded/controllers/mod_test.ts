@@ -1,26 +1,21 @@
 import assert from "node:assert/strict";
 import type { Deployment } from "../../../common/api/apps_v1.ts";
 import type { Pod } from "../../../common/api/core_v1.ts";
-import { keyOf } from "../../../common/api/meta_v1.ts";
 import { StatusError } from "../../../common/errors/mod.ts";
 import { type FakeCall, FakeKubeClient } from "../../../common/kubeclient/fake_client.ts";
 import {
-  CONFIG_MAPS,
   DEPLOYMENTS,
   EVENTS,
   NAMESPACES,
   NODES,
   PODS,
   REPLICA_SETS,
-  SERVICE_ACCOUNTS,
 } from "../../../common/kubeclient/mod.ts";
 import { MetricsRegistry } from "../../../common/metrics/mod.ts";
 import { FakeClock } from "../../../common/module/fake_clock.ts";
 import { silentLogger } from "../../../common/module/mod.ts";
 import { findCondition, timestamp } from "./conditions.ts";
 import { controlPlaneControllers } from "./mod.ts";
-
-const CA = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
 
 interface Cluster {
   kube: FakeKubeClient;
@@ -47,7 +42,7 @@ async function withControllers(
   body: (cluster: Cluster) => Promise<void>,
 ): Promise<void> {
   const components = { kube, clock, log: silentLogger, metrics: new MetricsRegistry() };
-  const module = controlPlaneControllers(components, { ca: CA });
+  const module = controlPlaneControllers(components);
   const stop = new AbortController();
   const running = module.run(stop.signal);
   let isReady = false;
@@ -221,21 +216,6 @@ Deno.test("controlPlaneControllers() tells why a pod fits nowhere and places it 
     assert.deepEqual(failed.map((event) => event.type), ["Warning", "Warning"]);
   }));
 
-Deno.test("controlPlaneControllers() sets a namespace up and takes it down with all in it", () =>
-  withCluster(async ({ kube, until }) => {
-    await kube.create(NAMESPACES, { metadata: { name: "shop" } });
-    await until("its service account", () => kube.peek(SERVICE_ACCOUNTS, "shop/default") !== undefined);
-    await until("the CA", () => kube.peek(CONFIG_MAPS, "shop/kube-root-ca.crt")?.data?.["ca.crt"] === CA);
-    await kube.delete(CONFIG_MAPS, { name: "kube-root-ca.crt", namespace: "shop" });
-    await until("the CA again", () => kube.peek(CONFIG_MAPS, "shop/kube-root-ca.crt") !== undefined);
-    await kube.create(PODS, { metadata: { name: "p", namespace: "shop" } });
-    await kube.delete(NAMESPACES, { name: "shop" });
-    await until("the namespace to go", () => kube.peek(NAMESPACES, "shop") === undefined);
-    for (const type of [PODS, CONFIG_MAPS, SERVICE_ACCOUNTS]) {
-      assert.deepEqual(kube.peekAll<object>(type).map(keyOf).filter((key) => key.startsWith("shop/")), []);
-    }
-  }));
-
 Deno.test("controlPlaneControllers() gives up a silent node: conditions, taints, its pods not ready, then gone", () =>
   withCluster(async ({ kube, until, kubelet, clock }) => {
     kube.seed(NODES, node("edge-1"));
@@ -403,7 +383,6 @@ Deno.test("controlPlaneControllers() gets there though the server fails again an
     assert.equal(kube.peekAll(PODS).length, 4);
     assert.equal(kube.peekAll(REPLICA_SETS).length, 1);
     assert.ok(failures > 10);
-    await until("the default account", () => kube.peek(SERVICE_ACCOUNTS, "default/default") !== undefined);
   }, (call) => {
     if (++count % 3 !== 0) return;
     failures++;
@@ -431,10 +410,4 @@ Deno.test("controlPlaneControllers() started anew write nothing when all is as i
   const writes = kube.calls.slice(before)
     .filter((call) => !["get", "list", "watch"].includes(call.verb) && call.resource !== "events");
   assert.deepEqual(writes, []);
-});
-
-Deno.test("controlPlaneControllers() refuses a CA that is none", () => {
-  const clock = new FakeClock();
-  const components = { kube: new FakeKubeClient(), clock, log: silentLogger, metrics: new MetricsRegistry() };
-  assert.throws(() => controlPlaneControllers(components, { ca: "" }), TypeError);
 });

@@ -28,7 +28,7 @@ Deno.test("controlPlaneControllers() go on when the API server comes back", asyn
   const end = new AbortController();
   {
     await using kube = createKubeClient({ server, ca, token });
-    const controllers = controlPlaneControllers({ ...components, kube }, { ca });
+    const controllers = controlPlaneControllers({ ...components, kube });
     const controlling = controllers.run(end.signal);
     try {
       await controllers.ready;
