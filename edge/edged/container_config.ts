@@ -105,6 +105,10 @@ export function sandboxConfig(pod: CheckedPod, attempt: number, settings: NodeSe
     hostPID: spec.hostPID === true,
     hostIPC: spec.hostIPC === true,
     portMappings: portMappings(pod),
+    // The host's own file is not the pod's to add to.
+    hostAliases: spec.hostNetwork === true
+      ? []
+      : (spec.hostAliases ?? []).map(({ ip = "", hostnames = [] }) => ({ ip, hostnames })),
     sysctls: Object.fromEntries(
       (spec.securityContext?.sysctls ?? []).map(({ name, value }) => [name.replaceAll("/", "."), value]),
     ),

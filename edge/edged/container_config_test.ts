@@ -85,3 +85,14 @@ Deno.test("rootRefusal() keeps root out where the spec says so", () => {
   assert.match(refusal({ runAsNonRoot: true, runAsUser: 0 }, "1000")!, /breaks non-root policy/);
   assert.equal(refusal({ runAsNonRoot: true }, "1000:1000"), undefined);
 });
+
+Deno.test("sandboxConfig() takes host aliases over, but for a pod on the host's network", () => {
+  const hostAliases = [{ ip: "10.1.2.3", hostnames: ["db", "db.local"] }];
+  const containers = [{ name: "main", image: "image:1" }];
+  assert.deepEqual(
+    sandboxConfig(testPod({ spec: { containers, hostAliases } }), 0, SETTINGS).hostAliases,
+    hostAliases,
+  );
+  const host = testPod({ spec: { containers, hostAliases, hostNetwork: true } });
+  assert.deepEqual(sandboxConfig(host, 0, SETTINGS).hostAliases, []);
+});

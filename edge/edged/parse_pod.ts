@@ -189,6 +189,13 @@ const podShape = object({
         { max: 32 },
       ),
     }),
+    hostAliases: listOf(
+      object({
+        ip: required(pattern(/^[0-9A-Fa-f.:]+$/, "an IP address", 64)),
+        hostnames: listOf(pattern(/^[A-Za-z0-9._-]+$/, "a DNS name"), { max: 64 }),
+      }),
+      { max: 256 },
+    ),
     imagePullSecrets: listOf(object({ name: text(253) }), { max: 64 }),
     serviceAccountName: text(253),
     securityContext: object({
