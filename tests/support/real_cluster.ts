@@ -1,8 +1,14 @@
 /** A cluster of its own for a test: a real control plane in a directory, with a service account for cloudcore; stopped and removed at the end. */
+import { argumentsOf } from "../../scripts/kubernetes/arguments.ts";
+import { ensureBinaries, missingBinaries } from "../../scripts/kubernetes/binaries.ts";
 import { setUpCloudcoreAccount } from "../../scripts/kubernetes/cloudcore_account.ts";
-import { missingBinaries } from "../../scripts/kubernetes/binaries.ts";
-import { adminKubeconfig } from "../../scripts/kubernetes/control_plane.ts";
-import { runToEnd } from "../../scripts/trial/program.ts";
+import {
+  adminKubeconfig,
+  parseState,
+  startComponent,
+  stopComponent,
+} from "../../scripts/kubernetes/control_plane.ts";
+import { freePort, Program, runToEnd, until } from "../../scripts/trial/program.ts";
 import type { Cluster } from "../../scripts/trial/site.ts";
 import type { Need } from "./needs.ts";
 import { ROOT } from "./trial.ts";
@@ -13,14 +19,18 @@ export const KUBERNETES: Need = {
   met: (await missingBinaries(Deno.env.toObject())).length === 0,
 };
 
-/** One request that the API server refused, as its audit log has it. */
-export interface Refusal {
-  user: string;
+/** One request of cloudcore, as the API server's audit log has it. */
+export interface AuditedRequest {
   verb: string;
   /** Path and query. */
   uri: string;
   code: number;
+  /** Why it was refused. */
+  message?: string;
 }
+
+/** What cloudcore is never to be answered: it lacks a right, or asked in a way that the API does not take. */
+const FAULTS: ReadonlySet<number> = new Set([400, 401, 403, 405, 413, 415, 422, 500]);
 
 /** A running control plane. */
 export class RealCluster implements AsyncDisposable, Cluster {
@@ -48,16 +58,53 @@ export class RealCluster implements AsyncDisposable, Cluster {
     }
   }
 
-  /** What was refused to cloudcore for want of rights. */
-  async forbidden(): Promise<Refusal[]> {
-    const refused: Refusal[] = [];
-    for (const line of (await Deno.readTextFile(`${this.directory}/audit.log`)).split("\n")) {
-      if (line === "") continue;
-      const { user, verb, requestURI, responseStatus } = JSON.parse(line);
-      if (responseStatus?.code !== 401 && responseStatus?.code !== 403) continue;
-      refused.push({ user: user.username, verb, uri: requestURI, code: responseStatus.code });
-    }
-    return refused;
+  /** Everything cloudcore asked. */
+  async requests(): Promise<AuditedRequest[]> {
+    const lines = (await Deno.readTextFile(`${this.directory}/audit.log`)).split("\n");
+    return lines.filter((line) => line !== "").map((line) => {
+      const { verb, requestURI, responseStatus } = JSON.parse(line);
+      const { code, message } = responseStatus ?? {};
+      return { verb, uri: requestURI, code, ...(message === undefined ? {} : { message }) };
+    });
+  }
+
+  /** What cloudcore asked and must not, or may not. @throws when it asked nothing: then it did not use this cluster */
+  async faults(): Promise<AuditedRequest[]> {
+    const requests = await this.requests();
+    if (requests.length === 0) throw new Error("cloudcore asked this cluster nothing");
+    return requests.filter(({ code }) => FAULTS.has(code));
+  }
+
+  /** Stops the API server, as a machine that fails would. */
+  async stopApiServer(): Promise<void> {
+    await stopComponent(this.directory, "kube-apiserver", 500);
+  }
+
+  async startApiServer(): Promise<void> {
+    await startComponent(this.directory, "kube-apiserver", await ensureBinaries(() => {}));
+  }
+
+  /**
+   * Has changes made through another API server on the same data, at an address nobody else knows, while the first is stopped.
+   * @param change is given the administrator's kubeconfig of that server
+   */
+  async unseen(change: (kubeconfig: string) => Promise<void>): Promise<void> {
+    const { ports } = parseState(await Deno.readTextFile(`${this.directory}/state.json`));
+    const port = freePort();
+    const args = argumentsOf("kube-apiserver", this.directory, { ...ports, api: port })
+      .filter((arg) => !arg.startsWith("--audit-"));
+    const { "kube-apiserver": path } = await ensureBinaries(() => {});
+    await using _server = Program.start("second kube-apiserver", path, args, {
+      logFile: `${this.directory}/logs/second-kube-apiserver.log`,
+    });
+    const kubeconfig = `${this.directory}/second.kubeconfig`;
+    const text = (await Deno.readTextFile(this.admin)).replace(`:${ports.api}"`, `:${port}"`);
+    await Deno.writeTextFile(kubeconfig, text, { mode: 0o600 });
+    await until("the second API server is ready", async () => {
+      const { code } = await runToEnd("kubectl", ["--kubeconfig", kubeconfig, "get", "--raw", "/readyz"]);
+      return code === 0;
+    }, { timeoutMs: 60_000 });
+    await change(kubeconfig);
   }
 
   async #run(...args: string[]): Promise<void> {
