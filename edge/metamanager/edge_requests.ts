@@ -1,7 +1,8 @@
-import { errorText, StatusError } from "../../common/errors/mod.ts";
+import { errorText, isNotFound, StatusError } from "../../common/errors/mod.ts";
 import {
   CLUSTER_SCOPE,
   EdgeModule,
+  errorFromContent,
   isStatusContent,
   type Message,
   newErrorResponse,
@@ -157,8 +158,15 @@ export class EdgeRequests {
 
   #keepReply(reply: Message, resource: ObjectResource, key: string): void {
     const { keeper, store, recent } = this.#parts;
-    if (reply.route.operation !== Operation.response) return;
     const { content } = reply;
+    if (reply.route.operation === Operation.error) {
+      const isKept = WAYS[`query ${resource.type}`] === "fetch" && resource.type !== "serviceaccounttoken";
+      if (isKept && isNotFound(errorFromContent(content))) {
+        store.delete(key);
+        recent.delete(key);
+      }
+    }
+    if (reply.route.operation !== Operation.response) return;
     switch (resource.type) {
       case "serviceaccounttoken":
         if (hasToken(content)) store.put(key, resource.type, content);

@@ -122,17 +122,33 @@ Deno.test("an error is never stored as an object", async (t) => {
   );
 });
 
-Deno.test(
-  "an object that the cloud says is gone is forgotten",
-  whenConnected(async ({ edge }) => {
-    await askCloud(edge, fromEdged("query", "default/configmap/web"), configMap("web", "5", {}));
-    await edge.clock.advance(61_000);
-    const gone = { ErrStatus: { status: "Failure", reason: "NotFound", code: 404 } };
-    await askCloud(edge, fromEdged("query", "default/configmap/web"), gone);
-    await connect(edge, false);
-    assert.equal((await ask(edge, "query", "default/configmap/web")).route.operation, "error");
-  }),
-);
+Deno.test("an object that the cloud says is gone is forgotten", async (t) => {
+  const rows: Array<[string, unknown, string, string]> = [
+    [
+      "as an object",
+      { ErrStatus: { status: "Failure", reason: "NotFound", code: 404 } },
+      "response",
+      "error",
+    ],
+    ["as a text", 'configmaps "web" not found', "error", "error"],
+    ["but not for another failure", "The server is starting", "error", "response"],
+  ];
+  for (const [name, content, operation, after] of rows) {
+    await t.step(
+      name,
+      whenConnected(async ({ edge }) => {
+        await askCloud(edge, fromEdged("query", "default/configmap/web"), configMap("web", "5", {}));
+        await edge.clock.advance(61_000);
+        await edge.give(fromEdged("query", "default/configmap/web"));
+        await edge.give(replyTo(await edge.cloud(), content, { operation }));
+        await edge.cloud();
+        await edge.edged();
+        await connect(edge, false);
+        assert.equal((await ask(edge, "query", "default/configmap/web")).route.operation, after);
+      }),
+    );
+  }
+});
 
 Deno.test(
   "a query that gets no reply in time is answered from the store, and a late reply is kept and confirmed",
