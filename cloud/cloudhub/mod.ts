@@ -19,3 +19,4 @@ export type { DeliveryLog, RunningDeliveryLog } from "./delivery_log.ts";
 export { objectSyncLog } from "./object_sync_log.ts";
 export type { ObjectSyncLogComponents } from "./object_sync_log.ts";
 export type { DeliveredObject } from "./delivery_class.ts";
+export { CLOUD_HUB_NAMESPACE_RULES, CLOUD_HUB_RULES } from "./rbac.ts";

@@ -10,7 +10,7 @@ import {
   type ResourceType,
   SERVICE_ACCOUNTS,
 } from "../../common/kubeclient/mod.ts";
-import { CLOUD_HUB_NAMESPACE_RULES, CLOUD_HUB_RULES } from "../../cloud/cloudhub/rbac.ts";
+import { CLOUD_HUB_NAMESPACE_RULES, CLOUD_HUB_RULES } from "../../cloud/cloudhub/mod.ts";
 import { EDGE_CONTROLLER_RULES } from "../../cloud/edgecontroller/mod.ts";
 import { until } from "../trial/program.ts";
 import { printKubeconfig } from "./certificates.ts";
