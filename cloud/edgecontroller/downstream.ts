@@ -390,20 +390,19 @@ export class Downstream {
   }
 }
 
-/** A push as the edge expects it: no parent, apiVersion and kind in the object, its version in the header. */
+/**
+ * A push as the edge expects it: no parent, apiVersion and kind in the object, its version in the header. Deletes of which only
+ * the metadata is known have them too: without, upstream's edgecore keeps the object in the store of its metaserver.
+ * Upstream: kubeedge edge/pkg/metamanager/metaserver/kubernetes/storage/sqlite/imitator/imitator.go (Event) @ 16cd854
+ */
 export function downstreamMessage(node: string, step: Step, object: KubeObject): Message {
   const { operation, type, namespace, name } = step;
   const resource = printNodeResource({ node, namespace, type, name });
   const route = { source: CloudModule.edgeController, group: Group.resource, operation, resource };
   if (operation === "delete" && type === "node") return newMessage(route, null);
   const resourceVersion = object.metadata?.resourceVersion;
-  return newMessage(
-    route,
-    operation === "delete" && Object.keys(object).length === 1
-      ? object
-      : { ...object, apiVersion: "v1", kind: KINDS[type] },
-    resourceVersion === undefined ? {} : { resourceVersion },
-  );
+  const content = { ...object, apiVersion: "v1", kind: KINDS[type] };
+  return newMessage(route, content, resourceVersion === undefined ? {} : { resourceVersion });
 }
 
 /** Forgets the deletes that have arrived, as far as can be told from the time. */

@@ -170,5 +170,5 @@ function podGoneMessage(node: string, pod: { namespace: string; name: string; ui
     group: Group.resource,
     operation: "delete",
     resource: printNodeResource({ node, namespace, type: "pod", name }),
-  }, { metadata: { namespace, name, ...(uid === "" ? {} : { uid }) } });
+  }, { apiVersion: "v1", kind: "Pod", metadata: { namespace, name, ...(uid === "" ? {} : { uid }) } });
 }

@@ -54,7 +54,11 @@ Deno.test("edgeController() tells an edge that still reports about a pod that th
     const patch = JSON.stringify({ metadata: { uid }, status: { phase: "Running" } });
     await rig.ask("patch", `node/edge-1/default/podpatch/${name}`, patch);
     const push = await rig.pushed("delete", `node/edge-1/default/pod/${name}`, from);
-    assert.deepEqual(push.content, { metadata: { namespace: "default", name, uid } });
+    assert.deepEqual(push.content, {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { namespace: "default", name, uid },
+    });
   }
   await rig.ask("patch", "node/edge-1/default/podpatch/other", '{"status":{"phase":"Running"}}');
   assert.equal(rig.pushes(from).length, 2);
@@ -359,7 +363,11 @@ Deno.test("edgeController() serves edges before v1.12", async (t) => {
     const report = { UID: "uid-gone", Name: "gone", Status: {} };
     assert.equal((await rig.ask("update", "node/edge-1/default/podstatus/gone", report)).content, "OK");
     const push = await rig.pushed("delete", "node/edge-1/default/pod/gone", from);
-    assert.deepEqual(push.content, { metadata: { namespace: "default", name: "gone", uid: "uid-gone" } });
+    assert.deepEqual(push.content, {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { namespace: "default", name: "gone", uid: "uid-gone" },
+    });
   });
 });
 

@@ -242,9 +242,13 @@ Deno.test("edgeController() deletes at the edge what was deleted while cloudcore
   await rig.settle();
   const deletes = rig.sent.filter(({ route }) => route.operation === "delete").map(({ content }) => content);
   assert.deepEqual(deletes, [
-    { metadata: { namespace: "default", name: "gone", uid: "uid-gone" } },
-    { metadata: { namespace: "default", name: "web", uid: "uid-old" } },
-    { metadata: { namespace: "default", name: "config", uid: "uid-config", resourceVersion: "1" } },
+    { apiVersion: "v1", kind: "Pod", metadata: { namespace: "default", name: "gone", uid: "uid-gone" } },
+    { apiVersion: "v1", kind: "Pod", metadata: { namespace: "default", name: "web", uid: "uid-old" } },
+    {
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { namespace: "default", name: "config", uid: "uid-config", resourceVersion: "1" },
+    },
   ]);
 });
 
