@@ -25,7 +25,10 @@ export class PodView {
   #stale = true;
   /** A look is under way: what it will have seen of something that happens now is not known. */
   #looking = false;
-  /** What the engine said has ended. Docker says so a little before its lists show it; a look at the one container waits. */
+  /**
+   * What the engine said has ended, or why. Docker says so a little before its lists show it, and tells of memory that ran
+   * out at any time; a look at the one container knows.
+   */
   readonly #ended = new Set<string>();
   /** Termination messages by container id, read once. */
   readonly messages = new Map<string, string>();
@@ -58,14 +61,14 @@ export class PodView {
 
   /** Takes note of an event. Returns whether it says anything new. */
   note({ containerId, type }: RuntimeEvent): boolean {
-    if (type === "stopped") this.#ended.add(containerId);
+    if (type === "stopped" || type === "oom") this.#ended.add(containerId);
     const seen = this.#settled;
     if (seen !== undefined) {
       const container = seen.containers.find(({ id }) => id === containerId);
       const sandbox = seen.sandboxes.find(({ id }) => id === containerId);
       const known = container !== undefined || sandbox !== undefined;
       const up = container?.state === "running" || sandbox?.state === "ready";
-      if (type === "oom") return false;
+      if (type === "oom" && container?.state !== "exited") return false;
       if (type === "created" && known) return false;
       if (type === "started" && up) return false;
       if (type === "stopped" && known && !up) return false;

@@ -56,6 +56,8 @@ export interface DockerOptions {
 const EXEC_LIMIT_BYTES = 1 << 20;
 /** How long the engine may take beyond the grace period to end a container. */
 const STOP_MARGIN_MS = 60_000;
+/** Exit code of a container that was killed. */
+const KILLED = 137;
 /** Sandboxes and containers whose unchanging part is remembered, so that a list costs one process. */
 const MAX_REMEMBERED = 4096;
 
@@ -78,6 +80,8 @@ class DockerRuntime implements ContainerRuntime {
   readonly #choices: EngineChoices;
   readonly #remembered = new Map<string, Inspected>();
   readonly #facts = new Map<string, SandboxFacts>();
+  /** Containers that ran out of memory by the engine's events: one that ends before the engine noticed does not show it. */
+  readonly #outOfMemory = new Map<string, true>();
   /** Whether the engine was seen to lower, or not to lower, an OOM score. */
   #oomScoreKnown = false;
 
@@ -211,6 +215,7 @@ class DockerRuntime implements ContainerRuntime {
   async removeContainer(id: string, options: CallOptions = {}): Promise<void> {
     await this.#remove("Cannot remove container", [checkId(id)], options);
     this.#remembered.delete(id);
+    this.#outOfMemory.delete(id);
   }
 
   async containerStatus(id: string, options: CallOptions = {}): Promise<ContainerRuntimeStatus> {
@@ -218,7 +223,10 @@ class DockerRuntime implements ContainerRuntime {
     if (inspected?.type !== "container") throw new RuntimeError("not-found", `No such container: ${id}`);
     this.#remember(inspected);
     const imageId = await this.#images.nameOf(inspected.imageId, options);
-    return { ...containerStatusOf(inspected), imageId };
+    const status = { ...containerStatusOf(inspected), imageId };
+    const killed = status.exitCode === KILLED && status.reason === "Error" &&
+      this.#outOfMemory.has(inspected.id);
+    return killed ? { ...status, reason: "OOMKilled" } : status;
   }
 
   listContainers(filter: { podUid?: string } = {}, options: CallOptions = {}): Promise<Container[]> {
@@ -271,8 +279,11 @@ class DockerRuntime implements ContainerRuntime {
     return this.#images.remove(reference, options);
   }
 
-  events(signal: AbortSignal): AsyncIterable<RuntimeEvent> {
-    return dockerEvents(this.#client, this.#choices.nodeName, signal);
+  async *events(signal: AbortSignal): AsyncIterable<RuntimeEvent> {
+    for await (const event of dockerEvents(this.#client, this.#choices.nodeName, signal)) {
+      if (event.type === "oom") setBounded(this.#outOfMemory, event.containerId, true);
+      yield event;
+    }
   }
 
   /** Ids of the containers in a sandbox: those that run, or all. */

@@ -159,6 +159,10 @@ engineTest("a container has no more rights than it is given", async ({ sandbox, 
 });
 
 engineTest("memory is bounded and running out of it is told", async ({ sandbox, start, runtime }) => {
+  const listening = new AbortController();
+  const told = (async () => {
+    for await (const { type } of runtime.events(listening.signal)) if (type === "oom") return;
+  })();
   const id = await start(await sandbox(), {
     command: ["/bin/busybox", "tail", "/dev/zero"],
     resources: {
@@ -168,7 +172,10 @@ engineTest("memory is bounded and running out of it is told", async ({ sandbox, 
       cpuQuotaMicros: 50_000,
     },
   });
-  const status = await untilState(runtime, id, "exited");
+  await untilState(runtime, id, "exited");
+  await told;
+  listening.abort();
+  const status = await runtime.containerStatus(id);
   assert.deepEqual([status.exitCode, status.reason], [137, "OOMKilled"]);
 });
 
