@@ -12,7 +12,7 @@ import { ensureEngine } from "./engine.ts";
 import { HOST_ARCH } from "./runtime.ts";
 import { applyManifest, hasKubectl, isReady, kubectl } from "./trial/kubernetes.ts";
 import { runToEnd, until } from "./trial/program.ts";
-import { removeTree, Site } from "./trial/site.ts";
+import { removeContainers, removeTree, Site } from "./trial/site.ts";
 
 const ROOT = new URL("../", import.meta.url).pathname;
 const NAMESPACE = "quickstart";
@@ -27,13 +27,6 @@ async function step<T>(title: string, action: () => Promise<T>): Promise<T> {
   const result = await action();
   console.log(`${((Date.now() - start) / 1000).toFixed(1)} s`);
   return result;
-}
-
-/** Removes what a scenario cut short has left: pods outlive edgecore. */
-async function removeContainers(): Promise<void> {
-  const { stdout } = await runToEnd("docker", ["ps", "--all", "--quiet", "--filter", OWN_CONTAINERS]);
-  const ids = stdout.split("\n").filter((id) => id !== "");
-  if (ids.length > 0) await runToEnd("docker", ["rm", "--force", ...ids]);
 }
 
 async function page(ip: string): Promise<string> {
@@ -210,7 +203,7 @@ async function main(): Promise<void> {
     Deno.exitCode = 1;
   } finally {
     await site[Symbol.asyncDispose]();
-    await removeContainers();
+    await removeContainers(site.nodeName);
   }
   if (values.once && Deno.exitCode === 0) {
     await removeTree(directory);

@@ -2,7 +2,7 @@ import type { Container } from "../../common/api/core_v1.ts";
 import { HASH_ANNOTATION, hashContainer } from "./container_hash.ts";
 import { expandVariables } from "./expand.ts";
 import type { CheckedPod, PodIdentity } from "./parse_pod.ts";
-import { parseQuantity } from "./quantity.ts";
+import { parseQuantity } from "../../common/api/quantity.ts";
 import type {
   ContainerConfig,
   ContainerSecurity,

@@ -17,8 +17,8 @@ import { makeDemoImages, PAUSE_IMAGE } from "../demo_image.ts";
 import { ensureEngine } from "../engine.ts";
 import { HOST_ARCH } from "../runtime.ts";
 import { isReady } from "../trial/kubernetes.ts";
-import { runToEnd, until } from "../trial/program.ts";
-import { removeTree, Site } from "../trial/site.ts";
+import { until } from "../trial/program.ts";
+import { removeContainers, removeTree, Site } from "../trial/site.ts";
 import { cpuSecondsOf, memoryOf, summary } from "./measure.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -102,14 +102,7 @@ async function measure(run: number, idleSeconds: number): Promise<Figures> {
     };
   } finally {
     await site[Symbol.asyncDispose]();
-    const { stdout } = await runToEnd("docker", [
-      "ps",
-      "-aq",
-      "--filter",
-      `label=io.kubeedge.node.name=${nodeName}`,
-    ]);
-    const ids = stdout.split("\n").filter((id) => id !== "");
-    if (ids.length > 0) await runToEnd("docker", ["rm", "--force", ...ids]);
+    await removeContainers(nodeName);
     await removeTree(directory);
   }
 }

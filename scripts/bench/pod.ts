@@ -13,8 +13,8 @@ import { type KubeClient, PODS } from "../../common/kubeclient/mod.ts";
 import { makeDemoImages, PAUSE_IMAGE } from "../demo_image.ts";
 import { ensureEngine } from "../engine.ts";
 import { HOST_ARCH } from "../runtime.ts";
-import { runToEnd, until } from "../trial/program.ts";
-import { removeTree, Site } from "../trial/site.ts";
+import { until } from "../trial/program.ts";
+import { removeContainers, removeTree, Site } from "../trial/site.ts";
 import { summary } from "./measure.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -77,13 +77,6 @@ try {
   console.log(`create → Running on docker  ${summary(times, "ms", 0)}`);
 } finally {
   await site[Symbol.asyncDispose]();
-  const { stdout } = await runToEnd("docker", [
-    "ps",
-    "-aq",
-    "--filter",
-    `label=io.kubeedge.node.name=${nodeName}`,
-  ]);
-  const ids = stdout.split("\n").filter((id) => id !== "");
-  if (ids.length > 0) await runToEnd("docker", ["rm", "--force", ...ids]);
+  await removeContainers(nodeName);
   await removeTree(directory);
 }

@@ -246,3 +246,11 @@ export async function removeTree(directory: string): Promise<void> {
   }
   await Deno.remove(directory, { recursive: true });
 }
+
+/** Removes the containers that a node's edgecore has left: pods outlive it. */
+export async function removeContainers(nodeName: string): Promise<void> {
+  const filter = `label=io.kubeedge.node.name=${nodeName}`;
+  const { stdout } = await runToEnd("docker", ["ps", "--all", "--quiet", "--no-trunc", "--filter", filter]);
+  const ids = stdout.split("\n").filter((id) => id !== "");
+  if (ids.length > 0) await runToEnd("docker", ["rm", "--force", ...ids]);
+}

@@ -5,7 +5,7 @@ import { PAUSE_IMAGE } from "../../scripts/demo_image.ts";
 import { HOST_ARCH } from "../../scripts/runtime.ts";
 import { kubectl } from "../../scripts/trial/kubernetes.ts";
 import { runToEnd, until } from "../../scripts/trial/program.ts";
-import { type Cluster, removeTree, Site } from "../../scripts/trial/site.ts";
+import { type Cluster, removeContainers, removeTree, Site } from "../../scripts/trial/site.ts";
 
 export const ROOT = new URL("../../", import.meta.url).pathname;
 
@@ -101,11 +101,6 @@ export async function containers(
   ]);
   if (code !== 0) throw new Error(`docker ps failed: ${stderr.trim()}`);
   return stdout.split("\n").filter((id) => id !== "");
-}
-
-async function removeContainers(node: string): Promise<void> {
-  const ids = await containers({ node, all: true });
-  if (ids.length > 0) await runToEnd("docker", ["rm", "--force", ...ids]);
 }
 
 /** A pod of one busybox container. */

@@ -1,6 +1,6 @@
 import type { Container, Pod } from "../../../common/api/core_v1.ts";
 import { PodEnvironmentError, type PodPlace } from "../pod_environment.ts";
-import { parseQuantity } from "../quantity.ts";
+import { parseQuantity } from "../../../common/api/quantity.ts";
 
 /** Which resource of which container, as in `resourceFieldRef`. */
 export interface ResourceSelector {

@@ -8,7 +8,7 @@ import {
   type PodVolumes,
   type VolumeTable,
 } from "../pod_environment.ts";
-import { parseQuantity } from "../quantity.ts";
+import { parseQuantity } from "../../../common/api/quantity.ts";
 import type { Mount } from "../runtime/types.ts";
 import { writeAtomically } from "./atomic_writer.ts";
 import { prepareHostPath } from "./host_path.ts";

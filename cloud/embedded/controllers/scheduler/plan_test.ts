@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Node, Pod, Toleration } from "../../../../common/api/core_v1.ts";
 import { type NodeLoad, placePod, schedulingView } from "./plan.ts";
-import { parseQuantity } from "./quantity.ts";
+import { parseQuantity } from "../../../../common/api/quantity.ts";
 import { hostPorts, podRequests } from "./requests.ts";
 import { tolerates } from "./taints.ts";
 

@@ -1,5 +1,5 @@
 import type { Pod } from "../../../../common/api/core_v1.ts";
-import { parseQuantity } from "./quantity.ts";
+import { parseQuantity } from "../../../../common/api/quantity.ts";
 
 /** Amounts by resource name, in base units: cores, bytes. */
 export type Amounts = Map<string, number>;

@@ -26,7 +26,7 @@ const SUFFIX: Readonly<Record<string, number>> = {
  */
 export function parseQuantity(text: unknown): number | undefined {
   if (typeof text === "number") return Number.isFinite(text) ? text : undefined;
-  if (typeof text !== "string") return undefined;
+  if (typeof text !== "string" || text.length > 64) return undefined;
   const match = /^([+-]?(?:\d+(?:\.\d*)?|\.\d+))(?:([eE][+-]?\d{1,3})|([numkMGTPE]|[KMGTPE]i)?)$/.exec(text);
   if (match === null) return undefined;
   const [, digits = "", exponent, suffix = ""] = match;
