@@ -151,8 +151,8 @@ function instructions(site: Site): string {
 Everything stays up until Ctrl-C. The kubeconfig: ${site.kubeConfigPath}
 Logs: ${site.directory}/cloudcore.log and edgecore.log
 Try:
-  ${kubectl} -n quickstart get nodes,pods -o wide
   ${kubectl} apply -f scripts/trial/demo.yaml
+  ${kubectl} -n quickstart get nodes,pods -o wide
   ${kubectl} -n quickstart edit configmap web-pages
   ${kubectl} -n quickstart scale deployment web --replicas 3
   docker ps --filter ${OWN_CONTAINERS}
@@ -195,6 +195,7 @@ async function main(): Promise<void> {
     if (!values.once) {
       console.log(instructions(site));
       await stopped;
+      console.log("Stopping");
     }
   } catch (error) {
     console.log("failed");
