@@ -47,6 +47,8 @@ export class Hub {
   readonly #pools = new Map<string, NodePool>();
   readonly #background = new Set<Promise<void>>();
   #droppedLoggedAt = -Infinity;
+  /** Modules that are not enabled and were asked for. */
+  readonly #missing = new Set<UpstreamTarget>();
 
   constructor(components: HubComponents, options: ResolvedOptions) {
     this.#c = components;
@@ -141,6 +143,8 @@ export class Hub {
   #receive(session: NodeSession, message: Message): void {
     const action = decideUpstream(message, session.node);
     switch (action.kind) {
+      case "nothing":
+        return;
       case "keepalive":
         return session.keepalive();
       case "control":
@@ -161,8 +165,12 @@ export class Hub {
         const send = this.#c.targets[action.to];
         if (send === undefined) {
           this.#c.metrics.rejectedFrames.inc(1, { reason: "no_module" });
-          return session.warn("Ignored a message for a module that is not enabled", {
+          // Edges say some things again every minute for as long as they are not answered.
+          if (this.#missing.has(action.to)) return;
+          this.#missing.add(action.to);
+          return this.#c.log.warning("Messages of nodes for a module that is not enabled are ignored", {
             module: action.to,
+            node: session.node,
             operation: message.route.operation,
             resource: message.route.resource,
           });

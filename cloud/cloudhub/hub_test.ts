@@ -239,6 +239,26 @@ Deno.test("a node cannot speak as a module of the cloud, nor for another node", 
   assert.equal(message.route.resource, "node/edge-1/node/edge-2/default/lease/x");
 });
 
+Deno.test("what is for a module that is not enabled is told of once, an empty message never", async () => {
+  await using hub = await startHub();
+  await using edge = await hub.connect("edge-1");
+  await using other = await hub.connect("edge-2");
+  const detail = (node: string) =>
+    newMessage(
+      { source: "twin", group: "resource", operation: "get", resource: "membership/detail" },
+      JSON.stringify({ event_type: "group_membership_event", operation: "detail", group_id: node }),
+    );
+  for (const [socket, node] of [[edge, "edge-1"], [other, "edge-2"], [edge, "edge-1"]] as const) {
+    socket.send(detail(node));
+    socket.socket.send('{"header":{"msg_id":"","timestamp":0},"route":{},"content":null}');
+    await flushed(socket);
+  }
+  const warnings = hub.logged.filter((line) => line.startsWith("W"));
+  assert.equal(warnings.length, 1, warnings.join("\n"));
+  assert.match(warnings[0]!, /module that is not enabled.*deviceController/);
+  assert.match(hub.metrics(), /reason="no_module"\} 3/);
+});
+
 Deno.test("k8s/ca.crt is answered from the cluster, or with what went wrong", async () => {
   await using hub = await startHub();
   await using edge = await hub.connect("edge-1");

@@ -16,6 +16,8 @@ export type UpstreamAction =
   | { kind: "control" }
   | { kind: "acknowledgement"; id: string }
   | { kind: "clusterCa" }
+  /** Of no meaning, and no reason to say so. */
+  | { kind: "nothing" }
   | { kind: "forward"; to: UpstreamTarget; message: Message }
   | { kind: "drop"; reason: string };
 
@@ -44,6 +46,8 @@ export function decideUpstream(message: Message, node: string): UpstreamAction {
     ...message,
     route: { ...message.route, resource: withNode(node, resource) },
   });
+  // Upstream's edgecore sends what its closing queues give it when it stops.
+  if (operation === "" && resource === "" && message.content === null) return { kind: "nothing" };
   if (CONTROL_OPERATIONS.has(operation)) return { kind: "control" };
   if (operation === Operation.keepalive) return { kind: "keepalive" };
   if (VOLUME.test(resource)) return { kind: "forward", to: "csi", message };
