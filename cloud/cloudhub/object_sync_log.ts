@@ -51,6 +51,8 @@ type Write = { node: string; object: DeliveredObject } & ({ version: string } | 
 const RETRY = { baseMs: 1_000, maxMs: 60_000 };
 /** Requests at a time. */
 const PARALLEL = 8;
+/** How long what is left is written after the stop, milliseconds; the compartment ends soon after. */
+const LAST_WRITES_MS = 2_000;
 /** The status of an object that was sent and never confirmed. */
 const NOTHING_CONFIRMED = "0";
 
@@ -159,30 +161,48 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
     }
   }
 
+  /** Writes until the signal aborts, and then what is left, as far as that succeeds at once. */
   async function writeAll(signal: AbortSignal): Promise<void> {
     let failures = 0;
-    signal.addEventListener("abort", () => wake(), { once: true });
-    while (!signal.aborted) {
-      const batch = [...writes].slice(0, PARALLEL);
-      if (batch.length === 0) {
-        await new Promise<void>((resolve) => wake = resolve);
-        continue;
+    const patience = new AbortController();
+    const written = new AbortController();
+    let late: Promise<void> | undefined;
+    const onAbort = () => {
+      late = clock.sleep(LAST_WRITES_MS, { signal: written.signal }).then(() => patience.abort(), () => {});
+      wake();
+    };
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      while (!signal.aborted || writes.size > 0) {
+        const batch = [...writes].slice(0, PARALLEL);
+        if (batch.length === 0) {
+          await new Promise<void>((resolve) => wake = resolve);
+          continue;
+        }
+        for (const [key] of batch) writes.delete(key);
+        const results = await Promise.allSettled(
+          batch.map(([, change]) => perform(change, patience.signal)),
+        );
+        const failed = results.find((result) => result.status === "rejected");
+        if (failed === undefined) {
+          failures = 0;
+          continue;
+        }
+        results.forEach((result, i) => {
+          const [key, change] = batch[i]!;
+          if (result.status === "rejected" && !writes.has(key)) writes.set(key, change);
+        });
+        log.error("Cannot record what a node confirmed, trying again", failed.reason, {
+          waiting: writes.size,
+        });
+        if (signal.aborted) return;
+        await clock.sleep(backoffMs(failures++, RETRY, Math.random()), { signal });
       }
-      for (const [key] of batch) writes.delete(key);
-      const results = await Promise.allSettled(batch.map(([, change]) => perform(change, signal)));
-      const failed = results.findIndex((result) => result.status === "rejected");
-      if (failed < 0) {
-        failures = 0;
-        continue;
-      }
-      if (signal.aborted) return;
-      results.forEach((result, i) => {
-        const [key, change] = batch[i]!;
-        if (result.status === "rejected" && !writes.has(key)) writes.set(key, change);
-      });
-      const { reason } = results[failed] as PromiseRejectedResult;
-      log.error("Cannot record what a node confirmed, trying again", reason, { waiting: writes.size });
-      await clock.sleep(backoffMs(failures++, RETRY, Math.random()), { signal });
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      written.abort();
+      await late;
     }
   }
 

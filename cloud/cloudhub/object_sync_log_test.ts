@@ -107,6 +107,24 @@ for (const reason of ["NotFound", "Forbidden"] as const) {
   });
 }
 
+Deno.test("objectSyncLog() writes what is left when it is told to stop, and gives up where that fails", async () => {
+  const parts = await start();
+  for (let i = 0; i < 20; i++) parts.log.begin("edge-1", { ...POD, uid: `u${i}` });
+  await parts[Symbol.asyncDispose]();
+  assert.equal(parts.kube.peekAll(OBJECT_SYNCS).length, 20);
+
+  let broken = false;
+  const other = await start({
+    intercept: () => {
+      if (broken) throw new Error("no answer");
+    },
+  });
+  broken = true;
+  other.log.begin("edge-1", POD);
+  await other[Symbol.asyncDispose]();
+  assert.equal(other.version(), undefined);
+});
+
 Deno.test("objectSyncLog() writes the newest version once the API works again", async () => {
   let broken = false;
   await using parts = await start({
