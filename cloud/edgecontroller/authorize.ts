@@ -255,7 +255,10 @@ function ownEvent(node: string, namespace: string, event: Event, index: Authoriz
   if (kind === "Node" && name === node) return ALLOWED;
   if (kind === "Pod" && of === namespace) {
     const pod = index.pod(namespace, name ?? "");
-    if (pod?.spec?.nodeName === node && (!uid || uid === pod.metadata?.uid)) return ALLOWED;
+    // A kubelet names static pods after its node, and begins to tell about them before their mirrors are there.
+    if (pod === undefined && name?.endsWith(`-${node}`)) return ALLOWED;
+    const uids = [undefined, "", pod?.metadata?.uid, pod?.metadata?.annotations?.[MIRROR_ANNOTATION]];
+    if (pod?.spec?.nodeName === node && uids.includes(uid)) return ALLOWED;
   }
   return denied("a node can only report events about itself and the pods bound to it");
 }

@@ -26,6 +26,15 @@ const OTHER: Pod = {
     volumes: [{ name: "s", secret: { secretName: "other-secret" } }],
   },
 };
+const mirrorOn = (node: string): Pod => ({
+  metadata: {
+    namespace: "default",
+    name: `fixed-${node}`,
+    uid: `uid-fixed-${node}`,
+    annotations: { "kubernetes.io/config.mirror": "hash" },
+  },
+  spec: { nodeName: node, containers: [] },
+});
 const EDGE: Node = {
   metadata: {
     name: "edge-1",
@@ -37,7 +46,7 @@ const EDGE: Node = {
 function testIndex(): AuthorizationIndex {
   const index = new EdgeIndex();
   for (const node of ["edge-1", "edge-2"]) index.setEdge(node, true);
-  for (const pod of [WEB, OTHER]) index.setPod(pod);
+  for (const pod of [WEB, OTHER, mirrorOn("edge-1"), mirrorOn("edge-2")]) index.setPod(pod);
   return {
     node: (name) => name === "edge-1" ? EDGE : undefined,
     pod: (namespace, name) => index.pod(namespace, name),
@@ -143,6 +152,24 @@ Deno.test("authorize() allows a node what is its own", async (t) => {
       }),
     ],
     ["an event about itself", event({ kind: "Node", name: "edge-1" })],
+    [
+      "an event about its static pod",
+      event({
+        kind: "Pod",
+        namespace: "default",
+        name: "fixed-edge-1",
+        uid: "hash",
+      }),
+    ],
+    [
+      "an event about a static pod without its mirror",
+      event({
+        kind: "Pod",
+        namespace: "default",
+        name: "early-edge-1",
+        uid: "hash",
+      }),
+    ],
     ["an event about its pod", event({ kind: "Pod", namespace: "default", name: "web", uid: "uid-web" })],
   ];
   for (const [name, request] of rows) {
@@ -263,6 +290,17 @@ Deno.test("authorize() refuses everything else", async (t) => {
     ],
     ["an event about another node", event({ kind: "Node", name: "edge-2" }), /events about itself/],
     ["an event about another's pod", event({ kind: "Pod", namespace: "default", name: "other" }), /events/],
+    [
+      "an event about an old incarnation of its static pod",
+      event({ kind: "Pod", namespace: "default", name: "fixed-edge-1", uid: "old" }),
+      /events/,
+    ],
+    [
+      "an event about another's static pod",
+      event({ kind: "Pod", namespace: "default", name: "fixed-edge-2", uid: "hash" }),
+      /events/,
+    ],
+    ["an event about no pod", event({ kind: "Pod", namespace: "default", name: "gone" }), /events/],
     ["an event across namespaces", event({ kind: "Pod", namespace: "default", name: "web" }, "x"), /events/],
     ["an event about anything else", event({ kind: "Service", name: "edge-1" }), /events/],
     ["signing", { kind: "csr-insert", ...web }, /certificate signing/],
