@@ -1,5 +1,11 @@
 import type { KubeObject } from "../../common/api/meta_v1.ts";
-import { errorText, isAlreadyExists, isForbidden, isNotFound } from "../../common/errors/mod.ts";
+import {
+  errorText,
+  findStatusError,
+  isAlreadyExists,
+  isForbidden,
+  isNotFound,
+} from "../../common/errors/mod.ts";
 import type { KubeClient, ResourceType } from "../../common/kubeclient/mod.ts";
 import { aborted, backoffMs, type Clock, defineModule, type Logger } from "../../common/module/mod.ts";
 import { compareResourceVersion, type DeliveredObject } from "./delivery_class.ts";
@@ -55,6 +61,10 @@ const PARALLEL = 8;
 const LAST_WRITES_MS = 2_000;
 /** The status of an object that was sent and never confirmed. */
 const NOTHING_CONFIRMED = "0";
+
+/** Whether a namespace takes no more objects. Upstream: k8s.io/api core/v1 NamespaceTerminatingCause */
+const isNamespaceEnding = (error: unknown) =>
+  findStatusError(error)?.details?.causes?.some(({ reason }) => reason === "NamespaceTerminating") ?? false;
 
 const nameOf = (node: string, uid: string) => `${node}.${uid}`;
 
@@ -155,6 +165,8 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
       try {
         await kube.create(type, made, { signal });
       } catch (error) {
+        // The object goes with its namespace, and so would the record.
+        if (isNamespaceEnding(error)) return;
         if (!isAlreadyExists(error)) throw error;
       }
       await patch();
