@@ -7,11 +7,11 @@ interface PolicyRule {
 }
 
 /**
- * What cloudhub does at the API server outside its namespace. The namespace itself is made only where it is missing: where it is
- * installed beforehand, `create` is not needed.
+ * What cloudhub does at the API server outside its namespace. It makes that namespace only where it is missing: where it was
+ * installed, that right is not needed.
  */
 export const CLOUD_HUB_RULES: readonly PolicyRule[] = [
-  { apiGroups: [""], resources: ["namespaces"], verbs: ["get", "create"] },
+  { apiGroups: [""], resources: ["namespaces"], verbs: ["create"] },
   { apiGroups: [""], resources: ["nodes"], verbs: ["get", "patch"] },
   {
     apiGroups: ["reliablesyncs.kubeedge.io"],
@@ -27,6 +27,7 @@ export const CLOUD_HUB_RULES: readonly PolicyRule[] = [
 
 /** What cloudhub does in its own namespace: its keys, certificates and join token. A `create` cannot be limited to names. */
 export const CLOUD_HUB_NAMESPACE_RULES: readonly PolicyRule[] = [
+  { apiGroups: [""], resources: ["namespaces"], verbs: ["get"], resourceNames: ["kubeedge"] },
   { apiGroups: [""], resources: ["secrets"], verbs: ["create"] },
   {
     apiGroups: [""],

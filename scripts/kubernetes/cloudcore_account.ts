@@ -37,6 +37,12 @@ const CUSTOM_RESOURCES: ResourceType = {
   namespaced: false,
 };
 
+/** The namespace is made here, so that cloudcore need not be able to make namespaces. */
+const CLUSTER_RULES = [
+  ...CLOUD_HUB_RULES.filter(({ resources }) => !resources.includes("namespaces")),
+  ...EDGE_CONTROLLER_RULES,
+];
+
 const subjects = [{ kind: "ServiceAccount", namespace: NAMESPACE, name: NAME }];
 
 /** The objects besides the custom resources, in the order they are made. */
@@ -45,7 +51,7 @@ const OBJECTS: ReadonlyArray<readonly [ResourceType, KubeObject]> = [
   [SERVICE_ACCOUNTS, { metadata: { namespace: NAMESPACE, name: NAME } }],
   [
     rbac("clusterroles", "ClusterRole", false),
-    { metadata: { name: NAME }, ...{ rules: [...CLOUD_HUB_RULES, ...EDGE_CONTROLLER_RULES] } },
+    { metadata: { name: NAME }, ...{ rules: CLUSTER_RULES } },
   ],
   [
     rbac("clusterrolebindings", "ClusterRoleBinding", false),
