@@ -38,11 +38,26 @@ function entry(name: string): URL {
   return new URL(`./compartments/${name}.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url);
 }
 
+/** What each compartment may do, computed from the configuration and from how the Kubernetes API is reached. */
+export function cloudCompartmentPermissions(
+  { config, controlPlane }: DecidedCloudCore,
+  kube: KubeClientConfig,
+): Record<"controlplane" | "hub" | "controllers", Deno.PermissionOptionsObject> {
+  return {
+    controlplane: controlPlane.kind === "embedded"
+      ? controlPlanePermissions(controlPlaneInit(controlPlane.embedded))
+      : {},
+    hub: merge(cloudHubPermissions(hubOptions(config)), kubePermissions(kube)),
+    controllers: kubePermissions(kube),
+  };
+}
+
 /** All of cloudcore, as one module. */
 export function cloudCore(
-  { config, controlPlane }: DecidedCloudCore,
+  decided: DecidedCloudCore,
   { log, logging }: CloudCoreComponents,
 ): Pick<Module, "run"> {
+  const { config, controlPlane } = decided;
   const running: Compartment[] = [];
   const start = <Init>(
     spec: {
@@ -69,7 +84,7 @@ export function cloudCore(
     const hub = hubOptions(config);
     return start<HubInit>({
       name: "hub",
-      permissions: merge(cloudHubPermissions(hub), kubePermissions(kube)),
+      permissions: cloudCompartmentPermissions(decided, kube).hub,
       init: { kube, hub },
       ports: { edgecontroller: channel.port1 },
     });
@@ -79,7 +94,7 @@ export function cloudCore(
       const kube = await kubeAccess(controlPlane, config);
       return start<ControllersInit>({
         name: "controllers",
-        permissions: kubePermissions(kube),
+        permissions: cloudCompartmentPermissions(decided, kube).controllers,
         init: {
           kube,
           edgeController: {
@@ -172,7 +187,7 @@ function hubOptions({ modules: { cloudHub } }: CloudCoreConfig): CloudHubOptions
 }
 
 /** Permissions of modules that share a compartment. */
-export function merge(...sets: Deno.PermissionOptionsObject[]): Deno.PermissionOptionsObject {
+function merge(...sets: Deno.PermissionOptionsObject[]): Deno.PermissionOptionsObject {
   const kinds = ["net", "read", "write", "env", "run", "sys"] as const;
   return Object.fromEntries(kinds.map((kind) => {
     const values = sets.map((set) => set[kind]).filter((value) => value !== undefined && value !== false);
