@@ -123,7 +123,7 @@ async function main(): Promise<void> {
   for (const task of ["check:fmt", "check:lint", "check:types", "check:layers"]) {
     add({ passed: 0, failed: await show(Deno.execPath(), ["task", "--quiet", task]) ? 0 : 1, skipped: 0 });
   }
-  add(await runTests("unit", ["common", "cloud", "edge", "keadm", "scripts"], ["--parallel"]));
+  add(await runTests("unit", ["common", "cloud", "edge", "keadm", "scripts", "crds"], ["--parallel"]));
   add(await runTests("integration", ["tests/integration"], []));
   add(await runTests("end to end", ["tests/e2e"], []));
   const { NEEDS } = await import("../tests/support/needs.ts");
