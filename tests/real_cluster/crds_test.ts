@@ -9,15 +9,8 @@ import {
   readDefinitions,
   versionOf,
 } from "../../crds/definitions_testing.ts";
-import {
-  type Fault,
-  FAULTS,
-  faulty,
-  type Sample,
-  SAMPLES,
-  STATUS_FAULTS,
-  titleOf,
-} from "../../crds/samples_testing.ts";
+import { type Fault, FAULTS, faulty, STATUS_FAULTS } from "../../crds/faults_testing.ts";
+import { type Sample, SAMPLES, titleOf } from "../../crds/samples_testing.ts";
 import { kubectl } from "../../scripts/trial/kubernetes.ts";
 import { runToEnd } from "../../scripts/trial/program.ts";
 import { KUBECTL, lacking } from "../support/needs.ts";
