@@ -1,15 +1,8 @@
 import assert from "node:assert/strict";
 import { Ajv } from "ajv";
 import { pathsOf, readDefinitions, type Schema, versionOf, walk } from "./definitions_testing.ts";
-import {
-  type Fault,
-  FAULTS,
-  faulty,
-  type Sample,
-  SAMPLES,
-  STATUS_FAULTS,
-  titleOf,
-} from "./samples_testing.ts";
+import { type Fault, FAULTS, faulty, STATUS_FAULTS } from "./faults_testing.ts";
+import { type Sample, SAMPLES, titleOf } from "./samples_testing.ts";
 
 const definitions = [...(await readDefinitions()).values()];
 const schemaOf = (sample: Sample): Schema => versionOf(definitions, sample).version.schema.openAPIV3Schema;
