@@ -7,19 +7,38 @@ import { RuntimeError, type RuntimeEvent } from "./types.ts";
 /** Longest line the engine may print for an event, characters. */
 const MAX_EVENT_CHARS = 4 << 20;
 
-/** What happens to pods from now on, from one client that stays. */
+/**
+ * How long one client watches before another takes over, milliseconds. A client whose parent was killed notices only when it
+ * has something to say: so it does not outlive it for ever.
+ */
+const WATCH_MS = 30 * 60_000;
+
+/** What happens to pods from now on, from one client that stays, or another in its place. */
 export async function* dockerEvents(
   client: DockerClient,
   nodeName: string,
   signal: AbortSignal,
 ): AsyncGenerator<RuntimeEvent> {
-  const action = "Cannot watch the engine's events";
-  // From this moment, not from when the client has connected: nothing falls in between.
-  const since = (client.clock.now() / 1000).toFixed(3);
+  // From this moment, not from when a client has connected: nothing falls in between.
+  for (let since = client.clock.now(); !signal.aborted; since += WATCH_MS) {
+    yield* watch(client, nodeName, { since, until: since + WATCH_MS }, signal);
+  }
+}
+
+const WATCHING = "Cannot watch the engine's events";
+
+/** The events of a span of time, Unix milliseconds. */
+async function* watch(
+  client: DockerClient,
+  nodeName: string,
+  { since, until }: { since: number; until: number },
+  signal: AbortSignal,
+): AsyncGenerator<RuntimeEvent> {
   const args = [
     "events",
     "--format={{json .}}",
-    `--since=${since}`,
+    `--since=${(since / 1000).toFixed(3)}`,
+    `--until=${(until / 1000).toFixed(3)}`,
     "--filter=type=container",
     `--filter=label=${Label.nodeName}=${nodeName}`,
     ...EVENT_ACTIONS.map((name) => `--filter=event=${name}`),
@@ -36,7 +55,7 @@ export async function* dockerEvents(
       }
       const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
       rest = lines.pop() ?? "";
-      if (rest.length > MAX_EVENT_CHARS) throw new RuntimeError("failed", `${action}: a line is too long`);
+      if (rest.length > MAX_EVENT_CHARS) throw new RuntimeError("failed", `${WATCHING}: a line is too long`);
       for (const line of lines) {
         const event = line === "" ? undefined : parseEvent(line);
         if (event !== undefined) yield event;
@@ -44,13 +63,14 @@ export async function* dockerEvents(
     }
   } catch (error) {
     if (signal.aborted) return;
-    throw clientError(action, client.binary, error, signal);
+    throw clientError(WATCHING, client.binary, error, signal);
   }
+  const exit = await code;
+  if (signal.aborted || (exit === 0 && client.clock.now() >= until)) return;
   // Whatever it says at the end, nothing is known any more of what happens.
-  await code;
   throw new RuntimeError(
     "unavailable",
-    `${action}: ${engineMessage(stderr) || "the engine ended the stream"}`,
+    `${WATCHING}: ${engineMessage(stderr) || "the engine ended the stream"}`,
   );
 }
 
