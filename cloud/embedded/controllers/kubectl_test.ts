@@ -175,6 +175,72 @@ Deno.test({
     }),
 });
 
+const EDGE_NODE = (name: string) => ({
+  metadata: { name },
+  status: {
+    allocatable: { cpu: "2", memory: "2Gi", pods: "10" },
+    capacity: { cpu: "2", memory: "2Gi", pods: "10" },
+    conditions: [{ type: "Ready", status: "True", lastHeartbeatTime: timestamp(Date.now()) }],
+  },
+});
+
+const DAEMON_SET = (image: string) => `
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: { name: agent, namespace: default }
+spec:
+  selector: { matchLabels: { app: agent } }
+  template:
+    metadata: { labels: { app: agent } }
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers: [{ name: agent, image: "${image}" }]
+`;
+
+Deno.test({
+  name: "controlPlaneControllers() with kubectl: a daemon set on every node, its update and its end",
+  ignore: !await hasKubectl(),
+  fn: () =>
+    withCluster(async ({ kube, kubectl }) => {
+      await kube.create(NODES, EDGE_NODE("edge-1"));
+      await kube.create(NODES, EDGE_NODE("edge-2"));
+      const stop = new AbortController();
+      const kubelet = playKubelet(kube, stop.signal);
+      try {
+        const rolledOut = () => kubectl(["rollout", "status", "ds/agent", "--timeout=20s"]);
+        const each = async (path: string) =>
+          (await kubectl(["get", "pods", "-l", "app=agent", "-o", `jsonpath={.items[*]${path}}`]))
+            .split(" ").sort();
+        await kubectl(["apply", "-f", "-"], DAEMON_SET("agent:1"));
+        await kubectl(["wait", "ds/agent", "--for=jsonpath={.status.numberReady}=2", "--timeout=20s"]);
+        assert.match(await rolledOut(), /successfully rolled out/);
+        assert.deepEqual(await each(".spec.nodeName"), ["edge-1", "edge-2"]);
+        const columns = (await kubectl(["get", "ds", "agent", "--no-headers"])).split(/\s+/);
+        assert.deepEqual(columns.slice(0, 6), ["agent", "2", "2", "2", "2", "2"]);
+
+        await kubectl(["apply", "-f", "-"], DAEMON_SET("agent:2"));
+        assert.match(await rolledOut(), /successfully rolled out/);
+        assert.deepEqual(await each(".spec.containers[0].image"), ["agent:2", "agent:2"]);
+
+        await kubectl(["label", "node", "edge-2", "zone=b"]);
+        const only = { spec: { template: { spec: { nodeSelector: { zone: "b" } } } } };
+        await kubectl(["patch", "ds", "agent", "-p", JSON.stringify(only)]);
+        await kubectl([
+          "wait",
+          "ds/agent",
+          "--for=jsonpath={.status.desiredNumberScheduled}=1",
+          "--timeout=20s",
+        ]);
+        assert.match(await rolledOut(), /successfully rolled out/);
+        await kubectl(["delete", "ds", "agent", "--cascade=foreground", "--timeout=20s"]);
+        assert.equal(await kubectl(["get", "ds,pods", "-o", "name"]), "");
+      } finally {
+        stop.abort();
+        await kubelet;
+      }
+    }),
+});
+
 Deno.test({
   name:
     "controlPlaneControllers() with kubectl: a namespace comes with its account and goes with its contents",

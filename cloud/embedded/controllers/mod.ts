@@ -1,10 +1,10 @@
 /**
- * What a control plane does beside its API: places pods, rolls deployments, keeps replica sets at their size, collects what lost
- * its owner, and watches over nodes. Built on the Kubernetes API alone. Namespaces are kept by the API server itself, which knows
- * all that can be in one.
+ * What a control plane does beside its API: places pods, rolls deployments, keeps replica sets at their size and daemon sets on
+ * their nodes, collects what lost its owner, and watches over nodes. Built on the Kubernetes API alone. Namespaces are kept by the
+ * API server itself, which knows all that can be in one.
  *
- * Takes: watches of nodes, leases, pods, replica sets, deployments, and of every other resource that can own or be owned — from
- * the API server.
+ * Takes: watches of nodes, leases, pods, replica sets, deployments, daemon sets, and of every other resource that can own or be
+ * owned — from the API server.
  * Gives: bindings, objects, statuses and events — to the API server.
  * Upstream: k8s.io/kubernetes pkg/scheduler, pkg/controller @ v1.32
  * @module
@@ -36,6 +36,7 @@ import {
 import type { MetricsRegistry } from "../../../common/metrics/mod.ts";
 import { type Clock, defineModule, type Logger, type Module } from "../../../common/module/mod.ts";
 import type { Controller } from "./controller.ts";
+import { daemonSetController } from "./daemonset/daemonset.ts";
 import { deploymentController } from "./deployment/deployment.ts";
 import { eventRecorder } from "./events.ts";
 import { garbageCollector, type WatchedResource } from "./garbage/garbage_collector.ts";
@@ -72,7 +73,7 @@ export function controlPlaneControllers(
   const { clock, log, metrics, kube } = components;
   const queues = workQueueMetrics(metrics);
   const informers = makeInformers(components, informerMetrics(metrics), options.resources ?? []);
-  const { nodes, pods, deployments, replicaSets, leases } = informers;
+  const { nodes, pods, deployments, replicaSets, daemonSets, leases } = informers;
   const events = eventRecorder({ kube, clock, log: log.child("events") });
   const health: NodeHealthOptions = {
     gracePeriodMs: options.nodeMonitorGracePeriodMs ?? 40_000,
@@ -84,6 +85,7 @@ export function controlPlaneControllers(
     garbageCollector({ ...loop("garbagecollector"), resources: informers.watched }),
     deploymentController({ ...loop("deployment"), deployments, replicaSets, pods, events }),
     replicaSetController({ ...loop("replicaset"), replicaSets, pods, events }),
+    daemonSetController({ ...loop("daemonset"), daemonSets, nodes, pods, events }),
     scheduler({ ...loop("scheduler"), nodes, pods, events }),
     nodeLifecycleController({ ...loop("nodelifecycle"), nodes, leases, pods, events }, health),
     taintEvictionController({ ...loop("tainteviction"), nodes, pods, events }),
@@ -154,13 +156,13 @@ function makeInformers(
     pods: addWatched(PODS),
     deployments: addWatched(DEPLOYMENTS),
     replicaSets: addWatched(REPLICA_SETS),
+    daemonSets: addWatched(DAEMON_SETS),
     leases: add(LEASES, { namespace: LEASE_NAMESPACE }),
   };
   for (
     const type of [
       NAMESPACES,
       SERVICE_ACCOUNTS,
-      DAEMON_SETS,
       STATEFUL_SETS,
       SERVICES,
       CONFIG_MAPS,
