@@ -100,7 +100,7 @@ export class CloudMessages {
   }
 
   #keep(message: Message, resource: ObjectResource): void {
-    const { keeper, messages, recent } = this.#parts;
+    const { keeper, messages, recent, remote } = this.#parts;
     const { content } = message;
     if (!isJsonObject(content)) throw new TypeError("Cannot store the content: it is not an object");
     if (FOR_EDGED.has(resource.type) && !matchesResource(resource, content)) {
@@ -110,7 +110,10 @@ export class CloudMessages {
     }
     const kept = keeper.keep(resource, content);
     messages.inc(1, { from: "cloud", result: kept });
-    if (kept === "stored" || kept === "same") recent.add(message.route.resource);
+    if (kept === "stored" || kept === "same") {
+      recent.add(message.route.resource);
+      remote.settlePushed(message);
+    }
     this.#acknowledge(message);
     if (kept === "stored" && FOR_EDGED.has(resource.type)) this.#parts.toEdged.offer(message);
   }

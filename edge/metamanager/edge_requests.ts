@@ -91,6 +91,8 @@ const WAYS: Readonly<Record<string, Way>> = {
 /** Answers what modules of the edge ask. */
 export class EdgeRequests {
   readonly #parts: EdgeRequestsComponents;
+  /** Queries under way, by the key their object is stored under. */
+  readonly #fetching = new Map<string, Promise<Message>>();
 
   constructor(parts: EdgeRequestsComponents) {
     this.#parts = parts;
@@ -152,8 +154,23 @@ export class EdgeRequests {
     const asked = newMessage(request.route, request.content, { timestamp: this.#parts.clock.now() });
     const reply = await remote.request(asked);
     this.#keepReply(reply, resource, key);
-    remote.tell(newResponse(reply, OK_CONTENT));
+    // What was pushed instead of a reply has been confirmed as a push.
+    if (reply.header.parentMsgId !== undefined) remote.tell(newResponse(reply, OK_CONTENT));
     return answerWith(request, reply);
+  }
+
+  /**
+   * Asks the cloud once for all who want the object now: upstream's cloud keeps one message per object that is to be
+   * confirmed, so that of two replies about to be sent the first is lost.
+   * Upstream: kubeedge cloud/pkg/cloudhub/dispatcher/message_dispatcher.go @ 16cd854
+   */
+  async #remoteOnce(request: Message, resource: ObjectResource, key: string): Promise<Message> {
+    let fetching = this.#fetching.get(key);
+    if (fetching === undefined) {
+      fetching = this.#remote(request, resource, key).finally(() => this.#fetching.delete(key));
+      this.#fetching.set(key, fetching);
+    }
+    return answerWith(request, await fetching);
   }
 
   #keepReply(reply: Message, resource: ObjectResource, key: string): void {
@@ -204,7 +221,7 @@ export class EdgeRequests {
     if (stored !== undefined && this.#isGoodEnough(resource, key, stored)) return respond(request, stored);
     try {
       if (!remote.connected) throw new NoReplyError("disconnected", NOT_CONNECTED);
-      return await this.#remote(request, resource, key);
+      return await this.#remoteOnce(request, resource, key);
     } catch (error) {
       if (!(error instanceof NoReplyError)) throw error;
       const last = this.#stored(resource, key);

@@ -88,6 +88,63 @@ Deno.test(
   }),
 );
 
+Deno.test(
+  "askers of one object at once share a query, since the cloud sends only the last of its replies",
+  whenConnected(async ({ edge }) => {
+    const object = configMap("web", "5", { a: "b" });
+    const requests = [1, 2, 3].map(() => fromEdged("query", "default/configmap/web"));
+    for (const request of requests) await edge.give(request);
+    const sent = await edge.cloud();
+    assert.deepEqual(await edge.idle(), { cloud: 0, edged: 0 });
+    const reply = replyTo(sent, object);
+    await edge.give(reply);
+    assert.equal((await edge.cloud()).header.parentMsgId, reply.header.msgId);
+    const answers = [await edge.edged(), await edge.edged(), await edge.edged()];
+    assert.deepEqual(
+      answers.map(({ header, content }) => [header.parentMsgId, content]).sort(),
+      requests.map(({ header }) => [header.msgId, object]).sort(),
+    );
+    assert.deepEqual(await edge.idle(), { cloud: 0, edged: 0 }, "the reply is confirmed once");
+  }),
+);
+
+Deno.test(
+  "askers whose shared query fails are all told, and the next one asks again",
+  whenConnected(async ({ edge }) => {
+    const requests = [1, 2].map(() => fromEdged("query", "default/configmap/web"));
+    for (const request of requests) await edge.give(request);
+    await edge.cloud();
+    await edge.clock.advance(61_000);
+    const answers = [await edge.edged(), await edge.edged()];
+    assert.deepEqual(answers.map(({ route }) => route.operation), ["error", "error"]);
+    await askCloud(edge, fromEdged("query", "default/configmap/web"), configMap("web", "5", {}));
+  }),
+);
+
+Deno.test(
+  "a query is answered by the push that took its reply's place at the cloud",
+  whenConnected(async ({ edge }) => {
+    const request = fromEdged("query", "default/configmap/web");
+    await edge.give(request);
+    const sent = await edge.cloud();
+    const object = configMap("web", "6", { a: "c" });
+    const push = fromCloud("update", "default/configmap/web", object);
+    await edge.give(push);
+    assert.equal((await edge.cloud()).header.parentMsgId, push.header.msgId);
+    const told = [await edge.edged(), await edge.edged()];
+    const answer = told.find(({ header }) => header.parentMsgId === request.header.msgId);
+    assert.deepEqual([answer?.route.operation, answer?.content], ["response", object]);
+    assert.deepEqual(await edge.idle(), { cloud: 0, edged: 0 }, "the push is confirmed once");
+    const late = replyTo(sent, object);
+    await edge.give(late);
+    assert.equal(
+      (await edge.cloud()).header.parentMsgId,
+      late.header.msgId,
+      "a reply that comes all the same",
+    );
+  }),
+);
+
 Deno.test("an error is never stored as an object", async (t) => {
   const notFound = { ErrStatus: { status: "Failure", reason: "NotFound", message: "no", code: 404 } };
   await t.step(

@@ -12,6 +12,8 @@ export const CONNECTION_LOST = "connection lost between EdgeCore and CloudCore";
 export class Remote {
   readonly #toCloud: Outgoing;
   readonly #pending: PendingReplies;
+  /** Id of the query under way, by the resource it asks for. */
+  readonly #queries = new Map<string, string>();
   #connected = false;
 
   constructor(toCloud: Outgoing, clock: Clock, options: PendingRepliesOptions) {
@@ -47,9 +49,27 @@ export class Remote {
         new NoReplyError("busy", "too many messages wait for the cloud; try again later"),
       );
     }
-    const { promise, admitted } = this.#pending.wait(message.header.msgId);
-    if (admitted) this.#toCloud.offer(message);
-    return promise;
+    const { msgId } = message.header;
+    const { promise, admitted } = this.#pending.wait(msgId);
+    if (!admitted) return promise;
+    this.#toCloud.offer(message);
+    const { operation, resource } = message.route;
+    if (operation !== Operation.query) return promise;
+    this.#queries.set(resource, msgId);
+    return promise.finally(() => {
+      if (this.#queries.get(resource) === msgId) this.#queries.delete(resource);
+    });
+  }
+
+  /**
+   * Gives an object that the cloud pushed to whoever has asked for it: upstream's cloud keeps one message per object, so
+   * that a push which overtakes the reply replaces it.
+   * Upstream: kubeedge cloud/pkg/cloudhub/dispatcher/message_dispatcher.go @ 16cd854
+   */
+  settlePushed(pushed: Message): void {
+    const id = this.#queries.get(pushed.route.resource);
+    if (id === undefined) return;
+    this.#pending.settle(id, { ...pushed, route: { ...pushed.route, operation: Operation.response } });
   }
 
   /** Gives a reply to whoever asked; false when nobody waits for it. */
