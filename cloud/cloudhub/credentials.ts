@@ -6,6 +6,8 @@ import {
   type Authority,
   createAuthority,
   type Der,
+  equalBytes,
+  ExtendedKeyUsage,
   isIssuedBy,
   issueServingCertificate,
   type KeyPair,
@@ -84,7 +86,11 @@ async function loadCa(
   options: ResolvedOptions,
 ): Promise<Authority> {
   const { tlsCAFile, tlsCAKeyFile } = options.files;
-  const fromFiles = await readPair("tlsCAFile", tlsCAFile, "tlsCAKeyFile", tlsCAKeyFile);
+  const copied = await isNodesCopy(kube, options);
+  if (copied) {
+    log.info("The file of the CA is a node's copy: taking the CA from its secret", { file: tlsCAFile });
+  }
+  const fromFiles = copied ? undefined : await readPair("tlsCAFile", tlsCAFile, "tlsCAKeyFile", tlsCAKeyFile);
   if (fromFiles !== undefined) {
     const authority = await loadAuthority(fromFiles);
     await writePair(kube, options.namespace, CA_SECRET, fromFiles);
@@ -108,6 +114,22 @@ async function loadCa(
   return await loadAuthority(theirs.pair);
 }
 
+/**
+ * Whether the CA file was written by an edgecore on this machine, whose default path is the same: it has no key beside it and
+ * is the certificate of the stored CA.
+ */
+async function isNodesCopy(
+  kube: KubeClient,
+  { namespace, files: { tlsCAFile, tlsCAKeyFile } }: ResolvedOptions,
+): Promise<boolean> {
+  const text = tlsCAFile ? await readTextFileIfAny(tlsCAFile) : undefined;
+  if (text === undefined || (tlsCAKeyFile && await readTextFileIfAny(tlsCAKeyFile) !== undefined)) {
+    return false;
+  }
+  const stored = await readSecretPair(kube, namespace, CA_SECRET);
+  return stored !== undefined && equalBytes(parseFirstPem(text).der, stored.pair.certificate);
+}
+
 async function loadServing(
   { kube, clock, log }: CredentialComponents,
   options: ResolvedOptions,
@@ -115,7 +137,11 @@ async function loadServing(
 ): Promise<KeyPair> {
   const { tlsCertFile, tlsPrivateKeyFile } = options.files;
   const fromFiles = await readPair("tlsCertFile", tlsCertFile, "tlsPrivateKeyFile", tlsPrivateKeyFile);
-  if (fromFiles !== undefined) {
+  if (fromFiles !== undefined && !canServe(fromFiles.certificate)) {
+    log.info("The certificate in tlsCertFile is a node's: taking the one in the secret", {
+      file: tlsCertFile,
+    });
+  } else if (fromFiles !== undefined) {
     const missing = missingNames(fromFiles.certificate, options);
     if (missing.length > 0) {
       log.warning(
@@ -156,6 +182,13 @@ async function loadServing(
       }
     }
   }
+}
+
+/** Whether a certificate may be shown by a server; that of an edgecore on this machine may not. */
+function canServe(certificate: Der): boolean {
+  const usages = parseCertificate(certificate).extendedKeyUsages;
+  return usages === undefined || usages.includes(ExtendedKeyUsage.serverAuth) ||
+    usages.includes(ExtendedKeyUsage.any);
 }
 
 /** Why a serving certificate cannot be used any longer; undefined when it can. */

@@ -6,6 +6,7 @@ import { createLogger, silentLogger } from "../../common/module/mod.ts";
 import { FakeClock } from "../../common/module/fake_clock.ts";
 import {
   createAuthority,
+  createNodeRequest,
   issueServingCertificate,
   keyFormatOf,
   loadAuthority,
@@ -13,6 +14,7 @@ import {
   parseJoinToken,
   printEcKeyPem,
   printPem,
+  signNodeRequest,
   verifyTokenJwt,
 } from "../../common/pki/mod.ts";
 import { loadCredentials } from "./credentials.ts";
@@ -145,6 +147,31 @@ Deno.test("loadCredentials() takes files before secrets, both of a pair or neith
     assert.deepEqual(after.serving, serving);
     assert.deepEqual(bytes(parts.kube, "casecret", "cadata"), pair.certificate);
     assert.deepEqual(bytes(parts.kube, "cloudcoresecret", "cloudcoredata"), serving.certificate);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("loadCredentials() is not misled by the files of an edgecore on the same machine", async () => {
+  const parts = setUp();
+  const dir = await Deno.makeTempDir();
+  try {
+    const files = {
+      tlsCAFile: `${dir}/rootCA.crt`,
+      tlsCAKeyFile: `${dir}/rootCA.key`,
+      tlsCertFile: `${dir}/server.crt`,
+      tlsPrivateKeyFile: `${dir}/server.key`,
+    };
+    const before = await loadCredentials(parts, options({ files }));
+    const { csr, key } = await createNodeRequest("edge-1");
+    const node = await signNodeRequest(before.authority, csr, { validityDays: 1, now: parts.clock.now() });
+    await Deno.writeTextFile(files.tlsCAFile, printPem("CERTIFICATE", before.authority.certificate));
+    await Deno.writeTextFile(files.tlsCertFile, printPem("CERTIFICATE", node));
+    await Deno.writeTextFile(files.tlsPrivateKeyFile, printEcKeyPem(key));
+    const after = await loadCredentials(parts, options({ files }));
+    assert.deepEqual(after.authority.certificate, before.authority.certificate);
+    assert.deepEqual(after.serving, before.serving);
+    assert.deepEqual(bytes(parts.kube, "cloudcoresecret", "cloudcoredata"), before.serving.certificate);
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
