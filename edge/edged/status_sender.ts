@@ -109,8 +109,10 @@ export class StatusSender {
       };
       this.#entries.set(pod.uid, entry);
     }
-    if (!sameJson(entry.wanted, status)) entry.refused = undefined;
-    entry.wanted = status;
+    if (!sameJson(entry.wanted, status)) {
+      entry.refused = undefined;
+      entry.wanted = status;
+    }
     if (entry.cancel === undefined) this.#send(entry);
   }
 

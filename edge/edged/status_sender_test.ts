@@ -152,3 +152,20 @@ Deno.test("StatusSender does not fight without pause", async () => {
   sent[2]!.answer(100);
   await clock.advance(0);
 });
+
+Deno.test("StatusSender does not repeat a refused status when a pod comes to the same one again", async () => {
+  await using bench = start();
+  const { sender, sent, settled, clock } = bench;
+  sender.set(POD, status("Running"), {});
+  sent[0]!.answer(new StatusError("NotFound", 'pods "web" not found'));
+  await clock.advance(0);
+  assert.deepEqual(settled, ["u1"]);
+  sender.set(POD, status("Running"), {});
+  await clock.advance(60_000);
+  assert.equal(sent.length, 1);
+  assert.ok(sender.isSettled("u1"));
+  sender.set(POD, status("Failed"), {});
+  assert.equal(sent.length, 2, "another status is tried");
+  sent[1]!.answer(7);
+  await sender.drain();
+});
