@@ -558,7 +558,7 @@ export class PodWorker {
       const ms = await this.#c.volumes.refresh(pod, { signal: this.#interruptible() });
       this.#refreshAt = ms === undefined ? undefined : now + Math.max(1000, ms);
     } catch (error) {
-      if (this.#c.signal.aborted) return;
+      if (this.#c.signal.aborted || this.#interrupt.signal.aborted) return;
       this.#c.log.warning("Volumes not refreshed", { ...this.identity, error });
       this.#refreshAt = now + REFRESH_RETRY_MS;
     }

@@ -236,6 +236,20 @@ Deno.test("envResolver() tells not found from not known", async () => {
   );
 });
 
+Deno.test("envResolver() stops waiting for the API when the signal aborts", async () => {
+  const never = new Promise<never>(() => {});
+  const resolve = envResolver({
+    api: { getConfigMap: () => never, getSecret: () => never },
+    allocatable: () => ({}),
+    log: silentLogger,
+  });
+  const container: Container = { name: "main", envFrom: [{ configMapRef: { name: "cm" } }] };
+  const controller = new AbortController();
+  const env = resolve(POD, container, PLACE, { signal: controller.signal });
+  controller.abort();
+  await assert.rejects(env, (error) => error === controller.signal.reason);
+});
+
 Deno.test("resolveVariables() takes any text as a value and changes it only at $( and $$", () => {
   fc.assert(fc.property(fc.string({ unit: "binary" }), (value) => {
     if (value === "" || /\$[$(]/.test(value)) return;

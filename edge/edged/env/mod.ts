@@ -8,6 +8,7 @@
  */
 import type { Logger } from "../../../common/module/mod.ts";
 import type { ResolveEnv } from "../pod_environment.ts";
+import { untilAborted } from "../until_aborted.ts";
 import type { Allocatable } from "./fields.ts";
 import { resolveVariables } from "./resolve.ts";
 import { type EnvReader, readEnvSources } from "./sources.ts";
@@ -33,8 +34,7 @@ export interface EnvComponents {
 export function envResolver({ api, allocatable, service = () => ({}), log }: EnvComponents): ResolveEnv {
   return async (pod, container, place, { signal } = {}) => {
     const { namespace = "", name } = pod.metadata ?? {};
-    const sources = await readEnvSources(api, namespace, container);
-    signal?.throwIfAborted();
+    const sources = await untilAborted(readEnvSources(api, namespace, container), signal);
     const facts = { place, sources, allocatable: allocatable(), service: service() };
     const { env, skipped } = resolveVariables(pod, container, facts);
     for (const { kind, object, keys } of skipped) {

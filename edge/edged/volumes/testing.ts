@@ -37,6 +37,8 @@ export interface World {
   configMaps: Map<string, ConfigMap>;
   secrets: Map<string, Secret>;
   tokens: { asked: number; error?: StatusError };
+  /** What the API waits for before it answers. */
+  slow: { until: Promise<void> };
 }
 
 /** Runs a test with volumes below a directory of its own, and sees that nothing is left of the pod. */
@@ -46,9 +48,12 @@ export async function withVolumes(body: (world: World) => Promise<void>, mounter
   const configMaps = new Map<string, ConfigMap>();
   const secrets = new Map<string, Secret>();
   const tokens: World["tokens"] = { asked: 0 };
-  const get = <T>(map: Map<string, T>, name: string) => {
+  const slow = { until: Promise.resolve() };
+  const get = async <T>(map: Map<string, T>, name: string) => {
+    await slow.until;
     const found = map.get(name);
-    return found === undefined ? Promise.reject(new StatusError("NotFound", "no")) : Promise.resolve(found);
+    if (found === undefined) throw new StatusError("NotFound", "no");
+    return found;
   };
   const volumes = podVolumes({
     api: {
@@ -73,7 +78,7 @@ export async function withVolumes(body: (world: World) => Promise<void>, mounter
     log: silentLogger,
   }, { rootDirectory: dir });
   try {
-    await body({ dir, clock, volumes, configMaps, secrets, tokens });
+    await body({ dir, clock, volumes, configMaps, secrets, tokens, slow });
   } finally {
     await volumes.tearDown(UID);
     await volumes.tearDown(UID);

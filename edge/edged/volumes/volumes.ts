@@ -10,6 +10,7 @@ import {
 } from "../pod_environment.ts";
 import { parseQuantity } from "../../../common/api/quantity.ts";
 import type { Mount } from "../runtime/types.ts";
+import { untilAborted } from "../until_aborted.ts";
 import { writeAtomically } from "./atomic_writer.ts";
 import { prepareHostPath } from "./host_path.ts";
 import { isFileSystem, type Mounter, type TmpfsOptions } from "./mounter.ts";
@@ -72,10 +73,10 @@ export function podVolumes(components: VolumesComponents, { rootDirectory }: Vol
     }
   };
 
-  const writePayload = async (pod: Pod, volume: Volume): Promise<Done> => {
+  const writePayload = async (pod: Pod, volume: Volume, signal: AbortSignal | undefined): Promise<Done> => {
     const kind = payloadKind(volume)!;
     const dir = volumeDir(root, uidOf(pod), kind, volume.name);
-    const { files, renewAt } = await readPayload(pod, volume, sources);
+    const { files, renewAt } = await untilAborted(readPayload(pod, volume, sources), signal);
     const gid = pod.spec?.securityContext?.fsGroup;
     await Deno.mkdir(dir, { recursive: true, mode: 0o755 });
     // What came from a Secret or is a token does not go to disk.
@@ -107,8 +108,8 @@ export function podVolumes(components: VolumesComponents, { rootDirectory }: Vol
     return { path: dir };
   };
 
-  const setUpOne = async (pod: Pod, volume: Volume): Promise<Done> => {
-    if (payloadKind(volume) !== undefined) return await writePayload(pod, volume);
+  const setUpOne = async (pod: Pod, volume: Volume, signal: AbortSignal | undefined): Promise<Done> => {
+    if (payloadKind(volume) !== undefined) return await writePayload(pod, volume, signal);
     if (volume.hostPath !== undefined) {
       return { path: await prepareHostPath(volume.hostPath.path, volume.hostPath.type ?? "") };
     }
@@ -124,7 +125,8 @@ export function podVolumes(components: VolumesComponents, { rootDirectory }: Vol
   const setUpAll = async (pod: Pod, volumes: readonly Volume[], signal: AbortSignal | undefined) => {
     signal?.throwIfAborted();
     podDir(root, uidOf(pod));
-    const results = await Promise.allSettled(volumes.map((volume) => setUpOne(pod, volume)));
+    const results = await Promise.allSettled(volumes.map((volume) => setUpOne(pod, volume, signal)));
+    signal?.throwIfAborted();
     return results.map((result, i): [string, Done] => {
       const name = volumes[i]!.name;
       if (result.status === "fulfilled") return [name, result.value];

@@ -56,6 +56,26 @@ Deno.test("refresh() keeps what a volume had when its source is gone or unreadab
     assert.equal(await read(`${www}/a`), "kept");
   }));
 
+Deno.test("setUp() and refresh() stop waiting for an answer of the API when the signal aborts", () =>
+  withVolumes(async ({ volumes, configMaps, slow }) => {
+    configMaps.set("cm", { data: { a: "one" } });
+    const pod = podWith([{ name: "www", configMap: { name: "cm" } }]);
+    const www = (await volumes.setUp(pod)).get("www")!;
+    configMaps.set("cm", { data: { a: "two" } });
+    for (const work of [volumes.setUp, volumes.refresh]) {
+      const answered = Promise.withResolvers<void>();
+      slow.until = answered.promise;
+      const controller = new AbortController();
+      const working = work(pod, { signal: controller.signal });
+      const stopped = assert.rejects(working, (error) => error === controller.signal.reason);
+      controller.abort();
+      await stopped;
+      answered.resolve();
+      await answered.promise;
+    }
+    assert.equal(await read(`${www}/a`), "one", "what comes after that is not written");
+  }));
+
 Deno.test("setUp() mends what an interrupted write left", () =>
   withVolumes(async ({ volumes, configMaps }) => {
     configMaps.set("cm", { data: { a: "1", b: "2" } });
