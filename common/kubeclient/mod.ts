@@ -31,6 +31,7 @@ export {
 export type { FieldRequirement, LabelRequirement, LabelSet } from "./selectors.ts";
 export {
   CONFIG_MAPS,
+  CONTROLLER_REVISIONS,
   DAEMON_SETS,
   DEPLOYMENTS,
   EVENTS,

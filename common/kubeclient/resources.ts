@@ -1,4 +1,4 @@
-import type { DaemonSet, Deployment, ReplicaSet, StatefulSet } from "../api/apps_v1.ts";
+import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from "../api/apps_v1.ts";
 import type { Lease } from "../api/coordination_v1.ts";
 import type {
   ConfigMap,
@@ -72,6 +72,12 @@ export const REPLICA_SETS: ResourceType<ReplicaSet> = resource(
   "apps/v1",
   "replicasets",
   "ReplicaSet",
+  "namespaced",
+);
+export const CONTROLLER_REVISIONS: ResourceType<ControllerRevision> = resource(
+  "apps/v1",
+  "controllerrevisions",
+  "ControllerRevision",
   "namespaced",
 );
 export const DAEMON_SETS: ResourceType<DaemonSet> = resource(
