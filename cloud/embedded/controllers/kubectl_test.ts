@@ -241,6 +241,74 @@ Deno.test({
     }),
 });
 
+const STATEFUL_SET = (image: string, more = "") => `
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: { name: db, namespace: default }
+spec:
+  serviceName: db
+  replicas: 3
+  selector: { matchLabels: { app: db } }
+  template:
+    metadata: { labels: { app: db } }
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers: [{ name: db, image: "${image}" }]
+${more}`;
+
+Deno.test({
+  name:
+    "controlPlaneControllers() with kubectl: a stateful set in order, its partitioned update, undo and end",
+  ignore: !await hasKubectl(),
+  fn: () =>
+    withCluster(async ({ kube, kubectl }) => {
+      await kube.create(NODES, EDGE_NODE("edge-1"));
+      const stop = new AbortController();
+      const kubelet = playKubelet(kube, stop.signal);
+      try {
+        await assert.rejects(
+          kubectl(
+            ["create", "-f", "-"],
+            STATEFUL_SET("db:1", "  volumeClaimTemplates: [{ metadata: { name: data }, spec: {} }]\n"),
+          ),
+          /spec\.volumeClaimTemplates: Forbidden: the embedded control plane has no storage provisioner; use /,
+        );
+        const rolledOut = () => kubectl(["rollout", "status", "sts/db", "--timeout=20s"]);
+        const each = (path: string) =>
+          kubectl(["get", "pods", "--sort-by=.metadata.name", "-o", `jsonpath={.items[*]${path}}`]);
+        await kubectl(["apply", "-f", "-"], STATEFUL_SET("db:1"));
+        assert.match(await rolledOut(), /partitioned roll out complete: 3 new pods/);
+        assert.equal(await each(".metadata.name"), "db-0 db-1 db-2");
+        assert.equal(await each(".metadata.labels.apps\\.kubernetes\\.io/pod-index"), "0 1 2");
+        assert.equal(await each(".spec.hostname"), "db-0 db-1 db-2");
+        assert.match(await kubectl(["get", "sts", "db", "--no-headers"]), /^db\s+3\/3\s/);
+
+        const partition = { spec: { updateStrategy: { rollingUpdate: { partition: 2 } } } };
+        await kubectl(["patch", "sts", "db", "-p", JSON.stringify(partition)]);
+        await kubectl(["set", "image", "sts/db", "db=db:2"]);
+        assert.match(await rolledOut(), /partitioned roll out complete: 1 new pods/);
+        await kubectl(["wait", "sts/db", "--for=jsonpath={.status.readyReplicas}=3", "--timeout=20s"]);
+        assert.equal(await each(".spec.containers[0].image"), "db:1 db:1 db:2");
+        await kubectl(["delete", "pod", "db-0"]);
+        await kubectl(["wait", "pod/db-0", "--for=create", "--timeout=20s"]);
+        assert.equal(await each(".spec.containers[0].image"), "db:1 db:1 db:2");
+
+        await kubectl(["rollout", "undo", "sts/db"]);
+        await kubectl(["wait", "sts/db", "--for=jsonpath={.status.updatedReplicas}=3", "--timeout=20s"]);
+        assert.equal(await each(".spec.containers[0].image"), "db:1 db:1 db:1");
+
+        await kubectl(["scale", "sts/db", "--replicas=1"]);
+        await kubectl(["wait", "pod/db-1", "--for=delete", "--timeout=20s"]);
+        assert.equal(await each(".metadata.name"), "db-0");
+        await kubectl(["delete", "sts", "db", "--cascade=foreground", "--timeout=20s"]);
+        assert.equal(await kubectl(["get", "sts,pods,controllerrevisions", "-o", "name"]), "");
+      } finally {
+        stop.abort();
+        await kubelet;
+      }
+    }),
+});
+
 Deno.test({
   name:
     "controlPlaneControllers() with kubectl: a namespace comes with its account and goes with its contents",

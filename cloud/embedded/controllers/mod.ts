@@ -1,10 +1,10 @@
 /**
- * What a control plane does beside its API: places pods, rolls deployments, keeps replica sets at their size and daemon sets on
- * their nodes, collects what lost its owner, and watches over nodes. Built on the Kubernetes API alone. Namespaces are kept by the
- * API server itself, which knows all that can be in one.
+ * What a control plane does beside its API: places pods, rolls deployments, keeps replica sets and stateful sets at their size
+ * and daemon sets on their nodes, collects what lost its owner, and watches over nodes. Built on the Kubernetes API alone.
+ * Namespaces are kept by the API server itself, which knows all that can be in one.
  *
- * Takes: watches of nodes, leases, pods, replica sets, deployments, daemon sets, and of every other resource that can own or be
- * owned — from the API server.
+ * Takes: watches of nodes, leases, pods, replica sets, deployments, daemon sets, stateful sets, their revisions, and of every other
+ * resource that can own or be owned — from the API server.
  * Gives: bindings, objects, statuses and events — to the API server.
  * Upstream: k8s.io/kubernetes pkg/scheduler, pkg/controller @ v1.32
  * @module
@@ -12,6 +12,7 @@
 import type { KubeObject, ObjectMeta } from "../../../common/api/meta_v1.ts";
 import {
   CONFIG_MAPS,
+  CONTROLLER_REVISIONS,
   DAEMON_SETS,
   DEPLOYMENTS,
   type Informer,
@@ -46,6 +47,7 @@ import { podGarbageCollector } from "./nodes/pod_gc.ts";
 import { taintEvictionController } from "./nodes/taint_eviction.ts";
 import { replicaSetController } from "./replicaset/replicaset.ts";
 import { scheduler } from "./scheduler/scheduler.ts";
+import { statefulSetController } from "./statefulset/statefulset.ts";
 
 /** What the controllers work with. */
 export interface ControlPlaneComponents {
@@ -74,6 +76,7 @@ export function controlPlaneControllers(
   const queues = workQueueMetrics(metrics);
   const informers = makeInformers(components, informerMetrics(metrics), options.resources ?? []);
   const { nodes, pods, deployments, replicaSets, daemonSets, leases } = informers;
+  const { statefulSets, revisions } = informers;
   const events = eventRecorder({ kube, clock, log: log.child("events") });
   const health: NodeHealthOptions = {
     gracePeriodMs: options.nodeMonitorGracePeriodMs ?? 40_000,
@@ -86,6 +89,7 @@ export function controlPlaneControllers(
     deploymentController({ ...loop("deployment"), deployments, replicaSets, pods, events }),
     replicaSetController({ ...loop("replicaset"), replicaSets, pods, events }),
     daemonSetController({ ...loop("daemonset"), daemonSets, nodes, pods, events }),
+    statefulSetController({ ...loop("statefulset"), statefulSets, revisions, pods, events }),
     scheduler({ ...loop("scheduler"), nodes, pods, events }),
     nodeLifecycleController({ ...loop("nodelifecycle"), nodes, leases, pods, events }, health),
     taintEvictionController({ ...loop("tainteviction"), nodes, pods, events }),
@@ -157,13 +161,14 @@ function makeInformers(
     deployments: addWatched(DEPLOYMENTS),
     replicaSets: addWatched(REPLICA_SETS),
     daemonSets: addWatched(DAEMON_SETS),
+    statefulSets: addWatched(STATEFUL_SETS),
+    revisions: addWatched(CONTROLLER_REVISIONS),
     leases: add(LEASES, { namespace: LEASE_NAMESPACE }),
   };
   for (
     const type of [
       NAMESPACES,
       SERVICE_ACCOUNTS,
-      STATEFUL_SETS,
       SERVICES,
       CONFIG_MAPS,
       SECRETS,

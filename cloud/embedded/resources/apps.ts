@@ -11,7 +11,7 @@ import {
 } from "../object.ts";
 import { AGE, NAME } from "./core.ts";
 import type { Column, ResourceDefinition } from "./definition.ts";
-import { type FieldError, invalid, notSupported, required } from "./field_error.ts";
+import { type FieldError, forbidden, invalid, invalidObject, notSupported, required } from "./field_error.ts";
 import { validateLabels } from "./metadata.ts";
 import { defaultPodSpec } from "./pod_defaults.ts";
 import { validatePodSpec } from "./pod_validation.ts";
@@ -139,6 +139,32 @@ function immutableSelector(object: ApiObject, old: ApiObject): FieldError[] {
   return jsonEqual(now, before) ? [] : [invalid("spec.selector", now, "field is immutable")];
 }
 
+/** Volumes for claims would never come, and the pods that wait for them never run. */
+function refuseClaimTemplates(object: ApiObject): void {
+  if (objectsAt(objectAt(object, "spec"), "volumeClaimTemplates").length === 0) return;
+  throw invalidObject({ group: "apps", kind: "StatefulSet" }, object.metadata.name ?? "", [
+    forbidden(
+      "spec.volumeClaimTemplates",
+      "the embedded control plane has no storage provisioner; use spec.template.spec.volumes, such as hostPath or emptyDir, or a full Kubernetes control plane",
+    ),
+  ]);
+}
+
+function validateStatefulSet(object: ApiObject): FieldError[] {
+  const errors = validateWorkload(object, { strategy: ["updateStrategy", ["OnDelete", "RollingUpdate"]] });
+  const policy = valueAt(object, "spec", "podManagementPolicy");
+  if (policy !== "OrderedReady" && policy !== "Parallel") {
+    errors.push(notSupported("spec.podManagementPolicy", policy, ["OrderedReady", "Parallel"]));
+  }
+  for (const path of [["updateStrategy", "rollingUpdate", "partition"], ["ordinals", "start"]]) {
+    const number = numberAt(object, "spec", ...path);
+    if (number < 0) {
+      errors.push(invalid(`spec.${path.join(".")}`, number, "must be greater than or equal to 0"));
+    }
+  }
+  return errors;
+}
+
 const APP = {
   group: "apps",
   version: "v1",
@@ -148,7 +174,7 @@ const APP = {
   generation: true,
 } as const;
 
-/** The workloads. Their controllers are not here: this only stores them. */
+/** The workloads as they are stored; what makes their pods is not here. */
 export const APPS: readonly ResourceDefinition[] = [
   {
     group: "apps",
@@ -288,7 +314,8 @@ export const APPS: readonly ResourceDefinition[] = [
       defaultStatefulSet(o);
       o.status = { replicas: 0, availableReplicas: 0, ...objectAt(o, "status") };
     },
-    validate: (o) => validateWorkload(o, { strategy: ["updateStrategy", ["OnDelete", "RollingUpdate"]] }),
+    prepareForCreate: refuseClaimTemplates,
+    validate: validateStatefulSet,
     validateUpdate: (o, old) => {
       const fixed = (spec: object) => ({
         ...spec,

@@ -4,10 +4,9 @@ import { parseTime } from "../conditions.ts";
 import { templateHash } from "../deployment/hash.ts";
 import { controllerReference } from "../owners.ts";
 import { availableInMs, isPodFinished, isPodReady } from "../pod_state.ts";
+import { REVISION_LABEL } from "../revisions.ts";
 import { daemonTolerations, eligibility, pinToNode, targetNode } from "./nodes.ts";
 
-/** The label that tells by which template a pod was made. */
-export const REVISION_LABEL = "controller-revision-hash";
 /** Pods one reconcile makes or deletes at most. Upstream: pkg/controller/daemon/daemon_controller.go (BurstReplicas) @ v1.32 */
 export const BURST_REPLICAS = 250;
 

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import type { DaemonSet } from "../../../../common/api/apps_v1.ts";
 import type { Node, Pod } from "../../../../common/api/core_v1.ts";
 import { placePod } from "../scheduler/plan.ts";
+import { REVISION_LABEL } from "../revisions.ts";
 import { FailureBackoff } from "./backoff.ts";
 import { daemonTolerations, eligibility, pinToNode, targetNode } from "./nodes.ts";
-import { daemonHash, daemonPod, daemonSetStatus, planDaemons, REVISION_LABEL, updateLimits } from "./plan.ts";
+import { daemonHash, daemonPod, daemonSetStatus, planDaemons, updateLimits } from "./plan.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
 const at = (seconds: number) => new Date(NOW + seconds * 1000).toISOString();
