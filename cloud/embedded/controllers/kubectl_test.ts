@@ -222,6 +222,11 @@ Deno.test({
         assert.match(await rolledOut(), /successfully rolled out/);
         assert.deepEqual(await each(".spec.containers[0].image"), ["agent:2", "agent:2"]);
 
+        await kubectl(["rollout", "undo", "ds/agent"]);
+        assert.match(await rolledOut(), /successfully rolled out/);
+        assert.deepEqual(await each(".spec.containers[0].image"), ["agent:1", "agent:1"]);
+        assert.match(await kubectl(["rollout", "history", "ds/agent"]), /^3 /m);
+
         await kubectl(["label", "node", "edge-2", "zone=b"]);
         const only = { spec: { template: { spec: { nodeSelector: { zone: "b" } } } } };
         await kubectl(["patch", "ds", "agent", "-p", JSON.stringify(only)]);
@@ -233,7 +238,7 @@ Deno.test({
         ]);
         assert.match(await rolledOut(), /successfully rolled out/);
         await kubectl(["delete", "ds", "agent", "--cascade=foreground", "--timeout=20s"]);
-        assert.equal(await kubectl(["get", "ds,pods", "-o", "name"]), "");
+        assert.equal(await kubectl(["get", "ds,pods,controllerrevisions", "-o", "name"]), "");
       } finally {
         stop.abort();
         await kubelet;

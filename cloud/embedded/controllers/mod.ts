@@ -88,7 +88,7 @@ export function controlPlaneControllers(
     garbageCollector({ ...loop("garbagecollector"), resources: informers.watched }),
     deploymentController({ ...loop("deployment"), deployments, replicaSets, pods, events }),
     replicaSetController({ ...loop("replicaset"), replicaSets, pods, events }),
-    daemonSetController({ ...loop("daemonset"), daemonSets, nodes, pods, events }),
+    daemonSetController({ ...loop("daemonset"), daemonSets, revisions, nodes, pods, events }),
     statefulSetController({ ...loop("statefulset"), statefulSets, revisions, pods, events }),
     scheduler({ ...loop("scheduler"), nodes, pods, events }),
     nodeLifecycleController({ ...loop("nodelifecycle"), nodes, leases, pods, events }, health),

@@ -1,7 +1,6 @@
 import type { DaemonSet } from "../../../../common/api/apps_v1.ts";
 import type { Node, Pod } from "../../../../common/api/core_v1.ts";
 import { parseTime } from "../conditions.ts";
-import { templateHash } from "../deployment/hash.ts";
 import { controllerReference } from "../owners.ts";
 import { availableInMs, isPodFinished, isPodReady } from "../pod_state.ts";
 import { REVISION_LABEL } from "../revisions.ts";
@@ -18,11 +17,6 @@ export interface DaemonPlan {
   delete: Pod[];
   /** Pods that ended, to be deleted so that another can take their place, and the nodes they ended on. */
   finished: Array<{ pod: Pod; nodeName: string }>;
-}
-
-/** The short name of the template of a daemon set. */
-export function daemonHash({ spec }: DaemonSet): string {
-  return templateHash(spec?.template ?? {});
 }
 
 /** The pod of a daemon set for a node. Upstream: k8s.io/kubernetes pkg/controller/controller_utils.go (GetPodFromTemplate) @ v1.32 */
@@ -52,16 +46,17 @@ export function daemonPod(daemonSet: DaemonSet, nodeName: string, hash: string):
 /**
  * Compares the pods of a daemon set with the nodes there are: first what is missing or wrong, then, where nothing is, the update.
  * Upstream: k8s.io/kubernetes pkg/controller/daemon/daemon_controller.go (manage, podsShouldBeOnNode) @ v1.32
+ * @param hash of the revision of today's template
  */
 export function planDaemons(
   daemonSet: DaemonSet,
   owned: readonly Pod[],
   nodes: readonly Node[],
+  hash: string,
   now: number,
 ): DaemonPlan {
   const plan: DaemonPlan = { create: [], delete: [], finished: [] };
   if (daemonSet.metadata?.deletionTimestamp !== undefined) return plan;
-  const hash = daemonHash(daemonSet);
   const byNode = groupByNode(owned);
   const limits = updateLimits(daemonSet, nodes.filter((node) => eligibility(daemonSet, node).run).length);
   for (const node of nodes) {
@@ -174,15 +169,16 @@ export function updateLimits(
 /**
  * The status of a daemon set with these pods and nodes.
  * Upstream: k8s.io/kubernetes pkg/controller/daemon/daemon_controller.go (updateDaemonSetStatus) @ v1.32
+ * @param hash of the revision of today's template
  * @returns the status, and in how many milliseconds another pod counts as available, if any will
  */
 export function daemonSetStatus(
   daemonSet: DaemonSet,
   owned: readonly Pod[],
   nodes: readonly Node[],
+  hash: string,
   now: number,
 ): { status: NonNullable<DaemonSet["status"]>; againInMs: number | undefined } {
-  const hash = daemonHash(daemonSet);
   const byNode = groupByNode(owned);
   let desired = 0, current = 0, misscheduled = 0, ready = 0, available = 0, updated = 0;
   const waits: number[] = [];
@@ -210,6 +206,8 @@ export function daemonSetStatus(
   return {
     status: {
       ...(daemonSet.status?.conditions && { conditions: daemonSet.status.conditions }),
+      ...(daemonSet.status?.collisionCount !== undefined &&
+        { collisionCount: daemonSet.status.collisionCount }),
       ...(daemonSet.metadata?.generation !== undefined &&
         { observedGeneration: daemonSet.metadata.generation }),
       desiredNumberScheduled: desired,

@@ -5,10 +5,11 @@ import { placePod } from "../scheduler/plan.ts";
 import { REVISION_LABEL } from "../revisions.ts";
 import { FailureBackoff } from "./backoff.ts";
 import { daemonTolerations, eligibility, pinToNode, targetNode } from "./nodes.ts";
-import { daemonHash, daemonPod, daemonSetStatus, planDaemons, updateLimits } from "./plan.ts";
+import { daemonPod, daemonSetStatus, planDaemons, updateLimits } from "./plan.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
 const at = (seconds: number) => new Date(NOW + seconds * 1000).toISOString();
+const HASH = "new";
 type PodSpec = NonNullable<Pod["spec"]>;
 type Strategy = NonNullable<DaemonSet["spec"]>["updateStrategy"];
 
@@ -46,8 +47,7 @@ interface Traits {
 }
 
 function pod(name: string, on: string, traits: Traits = {}): Pod {
-  const { phase = "Running", readySince = 0, created = 0, deleting, hash = daemonHash(daemonSet()), bound } =
-    traits;
+  const { phase = "Running", readySince = 0, created = 0, deleting, hash = HASH, bound } = traits;
   return {
     metadata: {
       name,
@@ -221,7 +221,7 @@ Deno.test("planDaemons() brings one pod to each node", async (t) => {
   ];
   for (const [name, set, pods, nodes, create, remove, finished] of rows) {
     await t.step(name, () => {
-      const plan = planDaemons(set, pods, nodes, NOW);
+      const plan = planDaemons(set, pods, nodes, HASH, NOW);
       assert.deepEqual(plan.create, create);
       assert.deepEqual(plan.delete.map((pod) => pod.metadata?.name), remove);
       assert.deepEqual(plan.finished.map(({ pod }) => pod.metadata?.name), finished);
@@ -230,7 +230,7 @@ Deno.test("planDaemons() brings one pod to each node", async (t) => {
   await t.step("a daemon set that is going makes none", () => {
     const going = daemonSet();
     going.metadata = { ...going.metadata, deletionTimestamp: at(0) };
-    assert.deepEqual(planDaemons(going, [], [a], NOW), { create: [], delete: [], finished: [] });
+    assert.deepEqual(planDaemons(going, [], [a], HASH, NOW), { create: [], delete: [], finished: [] });
   });
 });
 
@@ -246,15 +246,14 @@ Deno.test("updateLimits() rounds up and never gives none of both", () => {
 Deno.test("daemonSetStatus() counts nodes, and says when the next pod has been ready long enough", () => {
   const set = daemonSet({ nodeSelector: { kind: "edge" } });
   set.spec!.minReadySeconds = 10;
-  const hash = daemonHash(set);
   const nodes = ["a", "b", "c", "d"].map((name) => node(name, (n) => n.metadata!.labels!.kind = "edge"));
   const pods = [
-    pod("1", "a", { readySince: -20, hash }),
+    pod("1", "a", { readySince: -20 }),
     pod("2", "b", { readySince: -4, hash: "old" }),
-    pod("3", "c", { ...UNREADY, hash }),
+    pod("3", "c", UNREADY),
     pod("4", "other"),
   ];
-  assert.deepEqual(daemonSetStatus(set, pods, [...nodes, node("other")], NOW), {
+  assert.deepEqual(daemonSetStatus(set, pods, [...nodes, node("other")], HASH, NOW), {
     status: {
       observedGeneration: 3,
       desiredNumberScheduled: 4,
