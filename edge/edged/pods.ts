@@ -3,6 +3,7 @@ import { backoffMs } from "../../common/module/mod.ts";
 import type { EdgedEvent, KubeApi, PodEvent } from "./kube_api.ts";
 import type { CheckedPod, PodIdentity } from "./parse_pod.ts";
 import { PodWorker, type WorkerComponents } from "./pod_worker.ts";
+import { printTime } from "./pod_status.ts";
 import type { Container, PodSandbox, RuntimeEvent } from "./runtime/types.ts";
 
 /** What the pods are made of. */
@@ -116,7 +117,28 @@ export class Pods {
       if (this.#workers.has(uid) || this.#invalid.has(uid)) continue;
       this.#c.log.info("Removing a pod that nobody knows", { ...identity });
       this.#worker(identity).remove();
+      this.#confess(identity);
     }
+  }
+
+  /**
+   * Says that a pod does not run here which the store has lost. An API that still has it then sends it again, since it
+   * changed; upstream's cloud sends nothing that it has seen confirmed, and showed the pod as running for ever.
+   * Upstream: kubeedge cloud/pkg/synccontroller @ 16cd854
+   */
+  #confess({ namespace, name, uid }: PodIdentity): void {
+    const { api, clock, log } = this.#c;
+    const verdict = {
+      status: "False",
+      reason: "PodLost",
+      message: "The node has lost what it stored of the pod",
+      lastTransitionTime: printTime(clock.now()),
+    };
+    const conditions = ["Ready", "ContainersReady"].map((type) => ({ type, ...verdict }));
+    api.patchPodStatus(namespace, name, { metadata: { uid }, status: { conditions } }).catch((error) => {
+      // Most often the API has no such pod, or without the cloud the change waits.
+      log.debug("Pod that nobody knows was not reported", { namespace, name, uid, error: errorText(error) });
+    });
   }
 
   /** Removes from disk what belongs to no pod, here or in the engine; what cannot be removed is left for the next time. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { PodStatus } from "../../common/api/core_v1.ts";
 import { FakeClock } from "../../common/module/fake_clock.ts";
 import { MemoryRuntime } from "./runtime/memory_runtime.ts";
 import { RuntimeError } from "./runtime/types.ts";
@@ -325,6 +326,33 @@ Deno.test("Pods removes what belongs to nobody, but only once the store was read
   assert.deepEqual(await runtime.listContainers(), []);
   assert.deepEqual(await runtime.listPodSandboxes(), []);
   assert.deepEqual([...volumes.present], []);
+  await second.stop();
+});
+
+Deno.test("Pods reports what the store has lost, and runs it when the API sends it again", async () => {
+  const clock = new FakeClock();
+  using runtime = new MemoryRuntime({ clock, images: [{ reference: "busybox:1" }, { reference: "pause" }] });
+  const first = podsOn(runtime, clock, new MemoryKubeApi(), new MemoryVolumes());
+  await first.pods.load();
+  first.pods.onEvent({ type: "pod", pod: testPod() });
+  await first.settle();
+  await first.stop();
+
+  const api = new MemoryKubeApi();
+  const second = podsOn(runtime, clock, api, new MemoryVolumes());
+  await second.pods.load();
+  await second.engine.relist();
+  await second.settle();
+  const [{ name, patch } = assert.fail("nothing was reported"), ...more] = api.podPatches;
+  assert.deepEqual([name, patch.metadata, more], ["web", { uid: "u1" }, []]);
+  const { conditions } = patch.status as PodStatus;
+  assert.deepEqual(conditions!.map(({ type, status }) => [type, status]), [
+    ["Ready", "False"],
+    ["ContainersReady", "False"],
+  ]);
+  second.pods.onEvent({ type: "pod", pod: testPod({ metadata: { resourceVersion: "9" } }) });
+  await second.settle();
+  assert.deepEqual((await runtime.listContainers()).map(({ state }) => state), ["running"]);
   await second.stop();
 });
 
