@@ -1,15 +1,18 @@
 import assert from "node:assert/strict";
-import type { Deployment } from "../../../common/api/apps_v1.ts";
+import type { DaemonSet, Deployment, StatefulSet } from "../../../common/api/apps_v1.ts";
 import type { Pod } from "../../../common/api/core_v1.ts";
 import { StatusError } from "../../../common/errors/mod.ts";
 import { type FakeCall, FakeKubeClient } from "../../../common/kubeclient/fake_client.ts";
 import {
+  CONTROLLER_REVISIONS,
+  DAEMON_SETS,
   DEPLOYMENTS,
   EVENTS,
   NAMESPACES,
   NODES,
   PODS,
   REPLICA_SETS,
+  STATEFUL_SETS,
 } from "../../../common/kubeclient/mod.ts";
 import { MetricsRegistry } from "../../../common/metrics/mod.ts";
 import { FakeClock } from "../../../common/module/fake_clock.ts";
@@ -362,6 +365,98 @@ Deno.test("controlPlaneControllers() tell when a rollout has not moved for too l
     assert.equal(progressing()?.reason, "ProgressDeadlineExceeded");
   }));
 
+const agent: DaemonSet = {
+  metadata: { name: "agent", namespace: "default" },
+  spec: {
+    selector: { matchLabels: { app: "agent" } },
+    template: {
+      metadata: { labels: { app: "agent" } },
+      spec: { containers: [{ name: "a", image: "agent:1" }] },
+    },
+  },
+};
+
+const db: StatefulSet = {
+  metadata: { name: "db", namespace: "default" },
+  spec: {
+    serviceName: "db",
+    replicas: 2,
+    selector: { matchLabels: { app: "db" } },
+    template: { metadata: { labels: { app: "db" } }, spec: { containers: [{ name: "d", image: "db:1" }] } },
+  },
+};
+
+Deno.test("controlPlaneControllers() follow the nodes with the pods of a daemon set", () =>
+  withCluster(async ({ kube, clock, until, kubelet }) => {
+    const on = () => kube.peekAll(PODS).map((pod) => pod.spec?.nodeName).sort();
+    const hasPodsOn = (...names: string[]) => () => JSON.stringify(on()) === JSON.stringify(names);
+    kube.seed(NODES, node("edge-1"));
+    await kube.create(DAEMON_SETS, agent);
+    await until("the pod of the first node", hasPodsOn("edge-1"));
+    await kube.create(NODES, node("edge-2"));
+    await until("the pod of the second node", hasPodsOn("edge-1", "edge-2"));
+    await kubelet();
+    const status = () => kube.peek(DAEMON_SETS, "default/agent")?.status;
+    await until("both ready", () => status()?.numberAvailable === 2);
+
+    const failed = kube.peekAll(PODS)[0]!.metadata!;
+    const fail = async (name: string) => {
+      await kube.patch(PODS, { name, namespace: "default" }, {
+        type: "merge",
+        body: { status: { phase: "Failed" } },
+      }, { subresource: "status" });
+    };
+    await fail(failed.name!);
+    await until(
+      "the failed pod going",
+      () =>
+        kube.peek(PODS, `default/${failed.name}`)?.status?.phase !== "Failed" ||
+        kube.peek(PODS, `default/${failed.name}`)?.metadata?.deletionTimestamp !== undefined,
+    );
+    await kubelet();
+    await until("another in its place", hasPodsOn("edge-1", "edge-2"));
+    assert.ok(kube.peekAll(PODS).every((pod) => pod.metadata?.uid !== failed.uid));
+
+    const taints = [{ key: "gpu", effect: "NoExecute" }];
+    await kube.patch(NODES, { name: "edge-2" }, { type: "merge", body: { spec: { taints } } });
+    await until("the tainted node being left", () => status()?.desiredNumberScheduled === 1);
+    await clock.advance(100);
+    await kubelet();
+    await until("one pod", hasPodsOn("edge-1"));
+  }));
+
+Deno.test("controlPlaneControllers() make a stateful set in order though the server fails again and again", async () => {
+  let count = 0;
+  await withCluster(async ({ kube, until }) => {
+    kube.seed(NODES, node("edge-1"));
+    kube.seed(STATEFUL_SETS, db);
+    kube.seed(DAEMON_SETS, agent);
+    const done = () => kube.peek(STATEFUL_SETS, "default/db")?.status?.availableReplicas === 2;
+    let outOfOrder = false;
+    for (let i = 0; i < 4000 && !done(); i++) {
+      const first = kube.peek(PODS, "default/db-0");
+      outOfOrder ||= kube.peek(PODS, "default/db-1") !== undefined && first?.status?.phase !== "Running";
+      for (const pod of kube.peekAll(PODS).filter((p) => p.spec?.nodeName && p.status?.phase !== "Running")) {
+        const body = { status: { phase: "Running", conditions: [{ type: "Ready", status: "True" }] } };
+        const ref = { name: pod.metadata!.name!, namespace: "default" };
+        await kube.patch(PODS, ref, { type: "merge", body }, { subresource: "status" }).catch((error) =>
+          assert.ok(error instanceof StatusError)
+        );
+      }
+      await until("a step", () => true);
+    }
+    assert.ok(done());
+    assert.ok(!outOfOrder);
+    await until("the daemon pod", () => kube.peekAll(PODS).length === 3);
+    assert.equal(kube.peekAll(CONTROLLER_REVISIONS).length, 2);
+    assert.ok(count > 30);
+  }, (call) => {
+    if (++count % 3 !== 0) return;
+    const reason = call.verb === "patch" || call.verb === "update" ? "Conflict" : "ServiceUnavailable";
+    throw new StatusError(reason, "not now");
+  });
+});
+
 Deno.test("controlPlaneControllers() gets there though the server fails again and again", async () => {
   let count = 0;
   let failures = 0;
@@ -398,9 +493,13 @@ Deno.test("controlPlaneControllers() started anew write nothing when all is as i
   await withControllers(kube, clock, async ({ until, kubelet }) => {
     kube.seed(NODES, node("edge-1"));
     await kube.create(DEPLOYMENTS, deployment(2));
-    await until("the pods", () => kube.peekAll(PODS).filter((p) => p.spec?.nodeName).length === 2);
+    await kube.create(DAEMON_SETS, agent);
+    await kube.create(STATEFUL_SETS, { ...db, spec: { ...db.spec!, replicas: 1 } });
+    await until("the pods", () => kube.peekAll(PODS).filter((p) => p.spec?.nodeName).length === 4);
     await kubelet();
     await until("the rollout", () => isRolledOut(kube, 2));
+    await until("the daemon", () => kube.peek(DAEMON_SETS, "default/agent")?.status?.numberAvailable === 1);
+    await until("the set", () => kube.peek(STATEFUL_SETS, "default/db")?.status?.availableReplicas === 1);
     await clock.advance(100);
   });
   const before = kube.calls.length;
