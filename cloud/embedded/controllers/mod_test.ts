@@ -457,6 +457,19 @@ Deno.test("controlPlaneControllers() make a stateful set in order though the ser
   });
 });
 
+Deno.test("controlPlaneControllers() tell why a stateful set with claims has no pods", () =>
+  withCluster(async ({ kube, until }) => {
+    kube.seed(STATEFUL_SETS, {
+      ...db,
+      spec: { ...db.spec!, volumeClaimTemplates: [{ metadata: { name: "data" } }] },
+    });
+    await until(
+      "the event",
+      () => kube.peekAll(EVENTS).some(({ message }) => /volumeClaimTemplates/.test(message ?? "")),
+    );
+    assert.deepEqual(kube.peekAll(PODS), []);
+  }));
+
 Deno.test("controlPlaneControllers() gets there though the server fails again and again", async () => {
   let count = 0;
   let failures = 0;

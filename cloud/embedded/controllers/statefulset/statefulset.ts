@@ -72,7 +72,7 @@ async function reconcile(
   key: string,
   signal: AbortSignal,
 ): Promise<ReconcileResult> {
-  const { kube, statefulSets, clock } = components;
+  const { kube, statefulSets, clock, events } = components;
   const set = statefulSets.get(key);
   if (set === undefined) return expectations.forget(key);
   // An empty selector would take every pod of the namespace; the real API refuses to store it.
@@ -80,6 +80,18 @@ async function reconcile(
   const claimed = await control.claim(set, (pod) => ordinalOf(set, pod) !== undefined, signal);
   // The collector of garbage deletes what a set that is going leaves; it must make nothing more.
   if (set.metadata?.deletionTimestamp !== undefined) return;
+  // Refused by the API of today; one that was stored before would run without the volumes it relies on.
+  if ((set.spec?.volumeClaimTemplates ?? []).length > 0) {
+    events.record(STATEFUL_SETS, set, {
+      component: COMPONENT,
+      type: "Warning",
+      reason: "FailedCreate",
+      message:
+        "No pods are made: spec.volumeClaimTemplates needs a storage provisioner, and there is none; " +
+        "use spec.template.spec.volumes instead",
+    });
+    return;
+  }
   const newest = await ensureRevision(components, set, "StatefulSet", signal);
   if (newest === "collision") {
     const collisionCount = (set.status?.collisionCount ?? 0) + 1;
