@@ -278,6 +278,18 @@ Deno.test({
           "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: a}\n",
           /no matches for kind "Thing"/,
         ],
+        [
+          "apply -f -",
+          "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: a}\n" +
+          "spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n",
+          /PersistentVolumeClaim "a" is invalid: spec: Forbidden: .*no storage provisioner/,
+        ],
+        [
+          "create service nodeport a --tcp=80:80",
+          "",
+          /Service "a" is invalid: spec.type: Forbidden: .*NodePort/,
+        ],
+        ["create service loadbalancer a --tcp=80:80", "", /spec.type: Forbidden: .*LoadBalancer/],
       ];
       for (const [args, input, expected] of rows) {
         const { code, err } = await kubectl.run(args, input);

@@ -9,7 +9,15 @@ import {
 } from "../object.ts";
 import { AGE, NAME } from "./core.ts";
 import type { Cell, ResourceDefinition, Surroundings } from "./definition.ts";
-import { duplicate, type FieldError, invalid, notSupported, required } from "./field_error.ts";
+import {
+  duplicate,
+  type FieldError,
+  forbidden,
+  invalid,
+  invalidObject,
+  notSupported,
+  required,
+} from "./field_error.ts";
 import { ageOf, mapText } from "./printing.ts";
 
 const TYPES = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
@@ -77,6 +85,14 @@ function applyDefaults(service: ApiObject): void {
 /** Nothing routes cluster addresses here, so a service without a given one is headless in fact; it gets no address. */
 function prepareForCreate(service: ApiObject, _around: Surroundings): void {
   const spec = objectAt(service, "spec");
+  if (spec.type === "NodePort" || spec.type === "LoadBalancer") {
+    throw invalidObject({ group: "", kind: "Service" }, service.metadata.name ?? "", [
+      forbidden(
+        "spec.type",
+        `the embedded control plane leads no traffic to a ${spec.type}; use hostPort or hostNetwork in the pod, or a full Kubernetes control plane`,
+      ),
+    ]);
+  }
   if (spec.type === "ExternalName") return;
   setClusterIp(spec);
 }

@@ -1,11 +1,21 @@
-import { objectAt, textAt } from "../object.ts";
+import { type ApiObject, objectAt, textAt } from "../object.ts";
 import { AGE, NAME } from "./core.ts";
 import type { ResourceDefinition } from "./definition.ts";
-import { forbidden } from "./field_error.ts";
+import { forbidden, invalidObject } from "./field_error.ts";
 import { accessModesText, ageOf } from "./printing.ts";
 import { jsonEqual } from "../object.ts";
 
-/** PersistentVolumes and PersistentVolumeClaims. Nothing here binds them to each other. */
+/** Nothing here binds a claim to a volume, and a pod that waits for one would never run. */
+function refuseClaim(claim: ApiObject): void {
+  throw invalidObject({ group: "", kind: "PersistentVolumeClaim" }, claim.metadata.name ?? "", [
+    forbidden(
+      "spec",
+      "the embedded control plane has no storage provisioner; use volumes of the pod, such as hostPath or emptyDir, or a full Kubernetes control plane",
+    ),
+  ]);
+}
+
+/** PersistentVolumes and PersistentVolumeClaims. */
 export const STORAGE: readonly ResourceDefinition[] = [
   {
     group: "",
@@ -42,6 +52,7 @@ export const STORAGE: readonly ResourceDefinition[] = [
         textAt(o, "spec", "volumeMode") || "<unset>",
       ];
     },
+    prepareForCreate: refuseClaim,
     applyDefaults: (o) => {
       o.spec = { ...objectAt(o, "spec"), volumeMode: textAt(o, "spec", "volumeMode") || "Filesystem" };
       if (textAt(o, "status", "phase") === "") o.status = { ...objectAt(o, "status"), phase: "Pending" };
