@@ -476,7 +476,8 @@ Deno.test("controlPlaneControllers() gets there though the server fails again an
   await withCluster(async ({ kube, until }) => {
     kube.seed(NODES, node("edge-1"));
     kube.seed(DEPLOYMENTS, deployment(4));
-    for (let i = 0; i < 400 && !isRolledOut(kube, 4); i++) {
+    // Two minutes: what fails again and again is tried again at growing intervals.
+    for (let i = 0; i < 12_000 && !isRolledOut(kube, 4); i++) {
       for (const pod of kube.peekAll(PODS).filter((p) => p.spec?.nodeName && p.status?.phase !== "Running")) {
         const ready = { type: "Ready", status: "True" };
         const ref = { name: pod.metadata!.name!, namespace: "default" };

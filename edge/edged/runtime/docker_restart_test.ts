@@ -7,11 +7,19 @@ import { DEMO_IMAGE, dockerAnswers, PAUSE } from "./docker_support.ts";
 import { systemProcesses } from "./processes.ts";
 import { type ContainerRuntime, RuntimeError } from "./types.ts";
 
+/** Where containerd listens: on its own, or as the machine's engine started it. */
+const CONTAINERD_SOCKETS = ["/run/containerd/containerd.sock", "/run/docker/containerd/containerd.sock"];
+
+async function containerdSocket(): Promise<string | undefined> {
+  for (const path of CONTAINERD_SOCKETS) if (await isThere(path)) return path;
+  return undefined;
+}
+
 /**
  * An engine of this test alone, with everything below one directory, and in a network namespace of its own: without one it
  * would take the bridge of the machine's engine away.
  */
-function startEngine(dir: string): Deno.ChildProcess {
+function startEngine(dir: string, containerd: string): Deno.ChildProcess {
   return new Deno.Command("unshare", {
     args: [
       "--net",
@@ -23,7 +31,7 @@ function startEngine(dir: string): Deno.ChildProcess {
       `--pidfile=${dir}/docker.pid`,
       "--containerd-namespace=kubeedge-restart-test",
       "--containerd-plugins-namespace=kubeedge-restart-test-plugins",
-      "--containerd=/run/containerd/containerd.sock",
+      `--containerd=${containerd}`,
       "--bridge=none",
       "--iptables=false",
       "--live-restore",
@@ -72,7 +80,7 @@ async function isThere(path: string): Promise<boolean> {
 
 /** An engine can be started beside the one that runs. */
 async function canStartEngine(): Promise<boolean> {
-  return Deno.uid() === 0 && await isThere("/run/containerd/containerd.sock") &&
+  return Deno.uid() === 0 && await containerdSocket() !== undefined &&
     await isThere("/usr/sbin/dockerd") &&
     await dockerAnswers();
 }
@@ -81,13 +89,15 @@ Deno.test({
   name: "dockerRuntime: an engine that stops is told, and comes back with the containers that ran on",
   ignore: !await canStartEngine(),
   fn: async () => {
+    const containerd = await containerdSocket();
+    assert.ok(containerd);
     const dir = await Deno.makeTempDir();
     const host = `unix://${dir}/docker.sock`;
     const runtime = dockerRuntime(
       { processes: systemProcesses(systemClock), clock: systemClock, log: silentLogger },
       { nodeName: "restart-test", host },
     );
-    let engine = startEngine(dir);
+    let engine = startEngine(dir, containerd);
     let running = true;
     try {
       await untilAnswers(runtime);
@@ -114,7 +124,7 @@ Deno.test({
       await assert.rejects(runtime.listContainers(), isKind("unavailable"));
       await assert.rejects(runtime.stopContainer(id, 0), isKind("unavailable"));
 
-      engine = startEngine(dir);
+      engine = startEngine(dir, containerd);
       running = true;
       await untilAnswers(runtime);
       assert.deepEqual(await runtime.containerStatus(id), before);
@@ -122,7 +132,7 @@ Deno.test({
       assert.deepEqual(await runtime.listContainers(), []);
     } finally {
       if (!running) {
-        engine = startEngine(dir);
+        engine = startEngine(dir, containerd);
         await untilAnswers(runtime);
       }
       for (const { id } of await runtime.listPodSandboxes()) await runtime.removePodSandbox(id);
