@@ -213,4 +213,10 @@ async function main(): Promise<void> {
   Deno.exit();
 }
 
-await main();
+try {
+  await main();
+} catch (error) {
+  console.log("failed");
+  console.error(error instanceof Error ? error.message : String(error));
+  Deno.exit(1);
+}
