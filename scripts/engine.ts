@@ -139,8 +139,26 @@ export async function askEngine(binary = "docker"): Promise<{ version: string } 
   }
 }
 
+/** Files in which an engine says that it runs, and by which name. */
+const PID_FILES: ReadonlyArray<readonly [string, string]> = [
+  ["/var/run/docker.pid", "dockerd"],
+  ["/var/run/docker/containerd/containerd.pid", "containerd"],
+];
+
+/**
+ * Removes a pid file that an engine left when it was killed: once its number belongs to another program, an engine that starts
+ * takes that for itself and gives up. `processes` is where the kernel lists processes.
+ */
+export async function removeStalePidFile(path: string, name: string, processes = "/proc"): Promise<void> {
+  const pid = (await readIfThere(path)).trim();
+  if (pid === "") return;
+  const running = /^\d+$/.test(pid) && (await readIfThere(`${processes}/${pid}/comm`)).trim() === name;
+  if (!running) await Deno.remove(path);
+}
+
 /** Starts dockerd so that it outlives this process; it writes its own /var/run/docker.pid. */
 async function startDockerd(logFile: string): Promise<void> {
+  for (const [path, name] of PID_FILES) await removeStalePidFile(path, name);
   const fd = openSync(logFile, "a");
   try {
     const child = spawn("dockerd", [], { detached: true, stdio: ["ignore", fd, fd] });

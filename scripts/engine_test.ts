@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type EngineFacts, parseOsIds, planEngine } from "./engine.ts";
+import { type EngineFacts, parseOsIds, planEngine, removeStalePidFile } from "./engine.ts";
 
 const BARE: EngineFacts = {
   answer: { error: "Cannot connect to the Docker daemon" },
@@ -41,4 +41,31 @@ Deno.test("parseOsIds() reads quoted and bare values", () => {
     "debian",
     "other",
   ]);
+});
+
+Deno.test("removeStalePidFile() removes the file of an engine that does not run, and no other", async (t) => {
+  const dir = await Deno.makeTempDir();
+  try {
+    await Deno.mkdir(`${dir}/42`);
+    await Deno.writeTextFile(`${dir}/42/comm`, "dockerd\n");
+    await Deno.mkdir(`${dir}/43`);
+    await Deno.writeTextFile(`${dir}/43/comm`, "sh\n");
+    const rows: Array<[string, string, boolean]> = [
+      ["its engine runs", "42", true],
+      ["its number belongs to another program", "43", false],
+      ["its number belongs to nobody", "44", false],
+      ["it holds no number", "../42", false],
+    ];
+    for (const [name, text, kept] of rows) {
+      await t.step(name, async () => {
+        const path = `${dir}/docker.pid`;
+        await Deno.writeTextFile(path, text);
+        await removeStalePidFile(path, "dockerd", dir);
+        assert.equal([...Deno.readDirSync(dir)].some((entry) => entry.name === "docker.pid"), kept);
+      });
+    }
+    await t.step("there is none", () => removeStalePidFile(`${dir}/nothing.pid`, "dockerd", dir));
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
 });
