@@ -1,4 +1,5 @@
 import type { ApiObject, JsonObject } from "../object.ts";
+import type { MergeType } from "../apply/merge_type.ts";
 import type { FieldError } from "./field_error.ts";
 
 /** A column of `kubectl get`. */
@@ -50,6 +51,8 @@ export interface ResourceDefinition {
   namespaced: boolean;
   /** Name of its struct in the schema. */
   schema: string;
+  /** How server-side apply merges its objects. @default as the struct in the schema says */
+  mergeType?(): MergeType;
   /**
    * Whether it has a status that is written through `…/status` only, and whether that may change metadata as well.
    * Upstream: k8s.io/kubernetes pkg/registry (PrepareForUpdate of the status strategies) @ v1.32
