@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { NODES, PODS } from "../../common/kubeclient/mod.ts";
 import { isReady } from "../../scripts/trial/kubernetes.ts";
 import { Program, until } from "../../scripts/trial/program.ts";
+import { onEachControlPlane } from "../support/control_planes.ts";
 import { ENGINE, EXECUTABLES, KUBECTL, lacking } from "../support/needs.ts";
 import { busyboxPod, containers, Trial } from "../support/trial.ts";
 
@@ -66,11 +67,10 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name: "pods that cannot run say why, in the kubelet's words, and others go on",
-  ignore: lacking(EXECUTABLES, ENGINE, KUBECTL),
-  fn: async (t) => {
-    await using trial = await Trial.make("e2e-pods");
+onEachControlPlane("pods that cannot run say why, in the kubelet's words, and others go on", {
+  needs: [EXECUTABLES, ENGINE, KUBECTL],
+  node: "pods",
+  steps: async (t, trial) => {
     const { site } = trial;
     await site.start();
     const container = {

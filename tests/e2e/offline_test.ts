@@ -1,12 +1,12 @@
-import { ENGINE, EXECUTABLES, KUBECTL, lacking } from "../support/needs.ts";
+import { onEachControlPlane } from "../support/control_planes.ts";
+import { ENGINE, EXECUTABLES, KUBECTL } from "../support/needs.ts";
 import { offline } from "../support/offline.ts";
-import { Trial } from "../support/trial.ts";
 
-Deno.test({
-  name: "the edge keeps its pods without the cloud, through kills and restarts, and the cloud catches up",
-  ignore: lacking(ENGINE, KUBECTL, EXECUTABLES),
-  fn: async (t) => {
-    await using trial = await Trial.make("e2e-offline");
-    await offline(t, trial);
+onEachControlPlane(
+  "the edge keeps its pods without the cloud, through kills and restarts, and the cloud catches up",
+  {
+    needs: [ENGINE, KUBECTL, EXECUTABLES],
+    node: "offline",
+    steps: offline,
   },
-});
+);
