@@ -39,17 +39,28 @@ const ROOTS: Readonly<Record<string, readonly string[]>> = {
     "apps.v1.StatefulSet",
     "apps.v1.ControllerRevision",
   ],
+  "apis__batch__v1_openapi.json": ["batch.v1.Job", "batch.v1.CronJob"],
   "apis__coordination.k8s.io__v1_openapi.json": ["coordination.v1.Lease"],
+  "apis__discovery.k8s.io__v1_openapi.json": ["discovery.v1.EndpointSlice"],
   "apis__events.k8s.io__v1_openapi.json": ["events.v1.Event"],
   "apis__authentication.k8s.io__v1_openapi.json": [
     "authentication.v1.SelfSubjectReview",
     "authentication.v1.TokenReview",
   ],
   "apis__authorization.k8s.io__v1_openapi.json": [
+    "authorization.v1.LocalSubjectAccessReview",
     "authorization.v1.SelfSubjectAccessReview",
     "authorization.v1.SubjectAccessReview",
     "authorization.v1.SelfSubjectRulesReview",
   ],
+  "apis__policy__v1_openapi.json": ["policy.v1.PodDisruptionBudget"],
+  "apis__rbac.authorization.k8s.io__v1_openapi.json": [
+    "rbac.v1.ClusterRole",
+    "rbac.v1.ClusterRoleBinding",
+    "rbac.v1.Role",
+    "rbac.v1.RoleBinding",
+  ],
+  "apis__scheduling.k8s.io__v1_openapi.json": ["scheduling.v1.PriorityClass"],
 };
 
 interface OpenApi {
@@ -228,9 +239,13 @@ if (import.meta.main) {
       "authentication",
       "authorization",
       "autoscaling",
+      "batch",
       "coordination",
+      "discovery",
       "events",
       "policy",
+      "rbac",
+      "scheduling",
     ]
   ) {
     addWire(out, `${group}.v1.`, parseGoStructs(await Deno.readTextFile(`${api}/${group}/v1/types.go`)));
