@@ -9,12 +9,12 @@
  *   deno run -A scripts/kubernetes.ts build                      only makes sure that the programs are there
  *
  * Programs are taken from KUBEBUILDER_ASSETS or PATH; etcd is installed from Debian, the others are built once from the Go
- * module into .cache/kubernetes/, where they are missing.
+ * module into the user's cache (~/.cache/kubeedge-deno/kubernetes), where they are missing.
  * @module
  */
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { CACHE, ensureBinaries } from "./kubernetes/binaries.ts";
+import { ensureBinaries } from "./kubernetes/binaries.ts";
 import {
   adminKubeconfig,
   startControlPlane,
@@ -30,7 +30,7 @@ async function main(): Promise<number> {
     args: Deno.args,
     allowPositionals: true,
     options: {
-      directory: { type: "string", default: `${CACHE}/cluster` },
+      directory: { type: "string", default: new URL("../.cache/cluster", import.meta.url).pathname },
       purge: { type: "boolean", default: false },
     },
   });

@@ -8,7 +8,10 @@
  */
 import { makeDemoImages } from "./demo_image.ts";
 import { ensureEngine } from "./engine.ts";
+import { ensureBinaries } from "./kubernetes/binaries.ts";
+import { hasKubectl } from "./trial/kubernetes.ts";
 import { runToEnd } from "./trial/program.ts";
+import { dirname } from "node:path";
 
 const ROOT = new URL("../", import.meta.url).pathname;
 
@@ -58,6 +61,12 @@ async function installPackages(): Promise<void> {
     env: { DEBIAN_FRONTEND: "noninteractive" },
   });
   if (code !== 0) throw new Error(`Cannot install ${missing.join(" ")}: ${stderr.trim()}`);
+}
+
+/** Builds or finds the programs of a real control plane; its kubectl is for those who have none. */
+async function provideKubernetes(): Promise<void> {
+  const { kubectl } = await ensureBinaries((line) => console.log(line));
+  if (!await hasKubectl()) Deno.env.set("PATH", `${Deno.env.get("PATH") ?? ""}:${dirname(kubectl)}`);
 }
 
 interface Counts {
@@ -113,6 +122,13 @@ async function main(): Promise<void> {
   } catch (error) {
     console.log(`Tests that need containers are skipped: ${error instanceof Error ? error.message : error}`);
   }
+  try {
+    await provideKubernetes();
+  } catch (error) {
+    console.log(
+      `Tests that need a real Kubernetes are skipped: ${error instanceof Error ? error.message : error}`,
+    );
+  }
   if (!await show(Deno.execPath(), ["task", "--quiet", "compile"])) Deno.exit(1);
   const total: Counts = { passed: 0, failed: 0, skipped: 0 };
   const add = (counts: Counts) => {
@@ -126,8 +142,10 @@ async function main(): Promise<void> {
   add(await runTests("unit", ["common", "cloud", "edge", "keadm", "scripts", "crds"], ["--parallel"]));
   add(await runTests("integration", ["tests/integration"], []));
   add(await runTests("end to end", ["tests/e2e"], []));
+  add(await runTests("real cluster", ["tests/real_cluster"], []));
   const { NEEDS } = await import("../tests/support/needs.ts");
-  for (const need of NEEDS) {
+  const { KUBERNETES } = await import("../tests/support/real_cluster.ts");
+  for (const need of [...NEEDS, KUBERNETES]) {
     if (!need.met) console.log(`This machine lacks ${need.what}: ${need.fix}`);
   }
   console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);

@@ -12,7 +12,14 @@ import {
 /** Paths of the programs of a control plane. */
 export type Binaries = Readonly<Record<KubernetesProgram | "etcd", string>>;
 
-export const CACHE = new URL("../../.cache/kubernetes", import.meta.url).pathname;
+/** Variables of a process' environment. */
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Where builds are kept: a folder of the user, so that every checkout finds them. */
+export function cacheDirectory(env: Env): string {
+  const folder = env.XDG_CACHE_HOME?.startsWith("/") ? env.XDG_CACHE_HOME : `${env.HOME ?? ""}/.cache`;
+  return `${folder}/kubeedge-deno/kubernetes`;
+}
 
 async function isExecutable(path: string): Promise<boolean> {
   try {
@@ -30,8 +37,8 @@ async function isExecutable(path: string): Promise<boolean> {
  */
 export async function findBinary(
   name: KubernetesProgram | "etcd" | "go",
-  env: Readonly<Record<string, string | undefined>>,
-  cache = CACHE,
+  env: Env,
+  cache = cacheDirectory(env),
 ): Promise<string | undefined> {
   const folders = [
     env.KUBEBUILDER_ASSETS ?? "",
@@ -47,8 +54,8 @@ export async function findBinary(
 
 /** Which programs of a control plane are nowhere on this machine. */
 export async function missingBinaries(
-  env: Readonly<Record<string, string | undefined>>,
-  cache = CACHE,
+  env: Env,
+  cache = cacheDirectory(env),
 ): Promise<Array<keyof Binaries>> {
   const missing: Array<keyof Binaries> = [];
   for (const name of ["etcd", ...KUBERNETES_PROGRAMS] as const) {
@@ -97,7 +104,7 @@ async function installEtcd(say: (line: string) => void): Promise<void> {
 /** Builds programs from the module into the cache. */
 async function build(
   programs: readonly KubernetesProgram[],
-  env: Readonly<Record<string, string | undefined>>,
+  env: Env,
   say: (line: string) => void,
 ): Promise<void> {
   const go = await findBinary("go", env);
@@ -107,11 +114,11 @@ async function build(
         "(https://go.dev/dl) so that it is on PATH",
     );
   }
-  const directory = buildDirectory(CACHE);
+  const directory = buildDirectory(cacheDirectory(env));
   await Deno.mkdir(`${directory}/bin`, { recursive: true });
   const options = {
     cwd: directory,
-    env: { CGO_ENABLED: "0", GOFLAGS: "-mod=mod", GOTOOLCHAIN: "local", GOWORK: "off" },
+    env: { CGO_ENABLED: "0", GOFLAGS: "-mod=mod", GOTOOLCHAIN: "auto", GOWORK: "off" },
   };
   say(`Reading the module k8s.io/kubernetes ${KUBERNETES_VERSION}`);
   const download = await runToEnd(

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { findBinary, missingBinaries } from "./binaries.ts";
+import { cacheDirectory, findBinary, missingBinaries } from "./binaries.ts";
 import { buildDirectory } from "./release.ts";
 
 Deno.test("findBinary() prefers KUBEBUILDER_ASSETS, then PATH, then what was built, and takes programs only", async () => {
@@ -27,4 +27,16 @@ Deno.test("findBinary() prefers KUBEBUILDER_ASSETS, then PATH, then what was bui
   } finally {
     await Deno.remove(root, { recursive: true });
   }
+});
+
+Deno.test("cacheDirectory() is the user's, wherever that is", () => {
+  assert.equal(cacheDirectory({ HOME: "/home/u" }), "/home/u/.cache/kubeedge-deno/kubernetes");
+  assert.equal(
+    cacheDirectory({ HOME: "/home/u", XDG_CACHE_HOME: "/big" }),
+    "/big/kubeedge-deno/kubernetes",
+  );
+  assert.equal(
+    cacheDirectory({ HOME: "/home/u", XDG_CACHE_HOME: "relative" }),
+    "/home/u/.cache/kubeedge-deno/kubernetes",
+  );
 });

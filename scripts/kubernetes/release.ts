@@ -13,7 +13,7 @@ export const KUBERNETES_PROGRAMS = [
 
 export type KubernetesProgram = (typeof KUBERNETES_PROGRAMS)[number];
 
-/** Where the build puts the module and its programs. @param cache the folder `.cache/kubernetes` */
+/** Where the build puts the module and its programs. @param cache the folder of the builds */
 export function buildDirectory(cache: string): string {
   return `${cache}/${KUBERNETES_VERSION}`;
 }
