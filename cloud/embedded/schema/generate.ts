@@ -152,6 +152,9 @@ function structOf(schema: OpenApi): StructSchema {
   if (Object.keys(defaults).length > 0) struct.defaults = defaults;
   if (Object.keys(replace).length > 0) struct.patch = replace;
   if (schema["x-kubernetes-map-type"] === "atomic") struct.atomic = true;
+  const granular = Object.entries(schema.properties ?? {})
+    .filter(([, field]) => field["x-kubernetes-map-type"] === "granular").map(([name]) => name);
+  if (granular.length > 0) struct.granular = granular;
   return struct;
 }
 
@@ -164,6 +167,8 @@ function refsOf(type: TypeSchema): string[] {
 interface GoField {
   type: string;
   pointer: boolean;
+  /** Whether JSON leaves out its zero. */
+  omitEmpty: boolean;
   /** Empty for a struct that is inlined in JSON. */
   json: string;
   number: string;
@@ -175,16 +180,48 @@ function parseGoStructs(source: string): Map<string, GoField[]> {
   for (const [, name = "", body = ""] of source.matchAll(/^type (\w+) struct \{\n([\s\S]*?)^\}/gm)) {
     const fields: GoField[] = [];
     for (const line of body.split("\n")) {
-      const tag = /^\s*(?:\w+\s+)?(\*?)(\S+)\s+`(?=.*json:"([^",]*))(?=.*protobuf:"\w+,(\d+))/.exec(line);
+      const tag = /^\s*(?:\w+\s+)?(\*?)(\S+)\s+`(?=.*json:"([^",]*)([^"]*))(?=.*protobuf:"\w+,(\d+))/.exec(
+        line,
+      );
       if (tag === null) continue;
-      fields.push({ pointer: tag[1] === "*", type: tag[2]!, json: tag[3]!, number: tag[4]! });
+      const omitEmpty = tag[4]!.includes("omitempty");
+      fields.push({ pointer: tag[1] === "*", type: tag[2]!, json: tag[3]!, omitEmpty, number: tag[5]! });
     }
     structs.set(name, fields);
   }
   return structs;
 }
 
-/** Adds the protobuf numbers to the structs of one Go package, and the structs that JSON inlines. */
+/** Structs of Go that are no objects in JSON, with the JSON of their zero. */
+const SCALAR_STRUCTS: Readonly<Record<string, unknown>> = {
+  time: null,
+  microTime: null,
+  object: null,
+  quantity: "0",
+  intOrString: 0,
+};
+
+/** What JSON has for a field of Go's zero struct; undefined when it leaves the field out. */
+function zeroOf(type: TypeSchema, { pointer, omitEmpty }: GoField): unknown {
+  if (pointer) return omitEmpty ? undefined : null;
+  if (typeof type === "string" && type.startsWith("@")) return {};
+  if (typeof type === "string" && Object.hasOwn(SCALAR_STRUCTS, type)) return SCALAR_STRUCTS[type];
+  if (omitEmpty) return undefined;
+  switch (type) {
+    case "string":
+      return "";
+    case "boolean":
+      return false;
+    case "int32":
+    case "int64":
+    case "number":
+      return 0;
+    default:
+      return null;
+  }
+}
+
+/** Adds the protobuf numbers and the zeros to the structs of one Go package, and the structs that JSON inlines. */
 function addWire(out: SchemaData, prefix: string, structs: ReadonlyMap<string, GoField[]>): void {
   const add = (name: string, target: StructSchema) => {
     const wire: Record<string, string> = {};
@@ -201,7 +238,16 @@ function addWire(out: SchemaData, prefix: string, structs: ReadonlyMap<string, G
       add(inlined, out[`${prefix}${inlined}`] ??= { fields });
     }
     target.wire = wire;
+    const zeros: Record<string, unknown> = {};
+    for (const field of flattened(name)) {
+      const type = target.fields[field.json];
+      const zero = type === undefined ? undefined : zeroOf(type, field);
+      if (zero !== undefined) zeros[field.json] = zero;
+    }
+    if (Object.keys(zeros).length > 0) target.zeros = zeros;
   };
+  const flattened = (name: string): GoField[] =>
+    structs.get(name)?.flatMap((f) => f.json === "" ? flattened(f.type.replace(/^.*\./, "")) : [f]) ?? [];
   const has = (name: string, field: string): boolean =>
     structs.get(name)?.some((f) => f.json === field || (f.json === "" && has(f.type, field))) ?? false;
   for (const name of structs.keys()) {

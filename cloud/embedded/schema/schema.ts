@@ -41,6 +41,10 @@ export interface StructSchema {
   patch?: Record<string, string>;
   /** Server-side apply takes it as a whole. */
   atomic?: boolean;
+  /** Fields that server-side apply merges though their struct is atomic elsewhere. */
+  granular?: string[];
+  /** Fields that the real server's own JSON always has, with what they have when nothing was said; `{}` for a struct with zeros of its own. */
+  zeros?: Record<string, unknown>;
   /** Fields by protobuf number; `*` follows one that tells zero from absent, `+` precedes a struct whose fields are inlined. */
   wire?: Record<string, string>;
 }
