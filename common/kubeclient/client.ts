@@ -1,11 +1,12 @@
 import type { DeleteOptions, KubeObject } from "../api/meta_v1.ts";
-import { StatusError, statusErrorFrom } from "../errors/mod.ts";
+import { isNotFound, StatusError, statusErrorFrom } from "../errors/mod.ts";
 import { type Clock, type Logger, silentLogger, systemClock } from "../module/mod.ts";
 import { Connection, type Fetch, type KubeClientConfig, normalizeExpired } from "./connection.ts";
 import { LineSplitter } from "./lines.ts";
 import { objectPath, PATCH_MEDIA_TYPES, printQuery, resourcePath, selectionQuery } from "./paths.ts";
 import type {
   KubeClient,
+  KubeDiscovery,
   KubeList,
   ObjectRef,
   PatchType,
@@ -38,11 +39,14 @@ const MAX_PAGES = 100_000;
  * A client of one API server. Nothing is opened before the first request.
  * @throws {TypeError} for a server that is no address, or a certificate without its key
  */
-export function createKubeClient(config: KubeClientConfig, options: KubeClientOptions = {}): KubeClient {
+export function createKubeClient(
+  config: KubeClientConfig,
+  options: KubeClientOptions = {},
+): KubeClient & KubeDiscovery {
   return new HttpKubeClient(config, options);
 }
 
-class HttpKubeClient implements KubeClient {
+class HttpKubeClient implements KubeClient, KubeDiscovery {
   readonly #connection: Connection;
   readonly #clock: Clock;
   readonly #random: () => number;
@@ -139,6 +143,27 @@ class HttpKubeClient implements KubeClient {
       });
     } finally {
       ended.abort();
+    }
+  }
+
+  async servedResources(
+    group: string,
+    version: string,
+    options: RequestOptions = {},
+  ): Promise<ReadonlySet<string>> {
+    const path = resourcePath({ group, version, resource: "", kind: "", namespaced: false }).slice(0, -1);
+    try {
+      const { resources } = parseRecord(
+        await this.#connection.json({ method: "GET", path, ...options }),
+        `the resources of ${group}/${version}`,
+      );
+      const names = (Array.isArray(resources) ? resources : []).map((each) =>
+        (each as { name?: unknown })?.name
+      );
+      return new Set(names.filter((name): name is string => typeof name === "string"));
+    } catch (error) {
+      if (isNotFound(error)) return new Set();
+      throw error;
     }
   }
 

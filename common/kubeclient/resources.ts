@@ -1,7 +1,9 @@
 import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from "../api/apps_v1.ts";
+import type { CronJob, Job } from "../api/batch_v1.ts";
 import type { Lease } from "../api/coordination_v1.ts";
 import type {
   ConfigMap,
+  Endpoints,
   Event,
   Namespace,
   Node,
@@ -12,7 +14,9 @@ import type {
   Service,
   ServiceAccount,
 } from "../api/core_v1.ts";
+import type { EndpointSlice } from "../api/discovery_v1.ts";
 import type { KubeObject } from "../api/meta_v1.ts";
+import type { PodDisruptionBudget } from "../api/policy_v1.ts";
 import type { ResourceType } from "./types.ts";
 
 function resource<T extends KubeObject>(
@@ -90,5 +94,20 @@ export const STATEFUL_SETS: ResourceType<StatefulSet> = resource(
   "apps/v1",
   "statefulsets",
   "StatefulSet",
+  "namespaced",
+);
+export const JOBS: ResourceType<Job> = resource("batch/v1", "jobs", "Job", "namespaced");
+export const CRON_JOBS: ResourceType<CronJob> = resource("batch/v1", "cronjobs", "CronJob", "namespaced");
+export const ENDPOINTS: ResourceType<Endpoints> = resource("v1", "endpoints", "Endpoints", "namespaced");
+export const ENDPOINT_SLICES: ResourceType<EndpointSlice> = resource(
+  "discovery.k8s.io/v1",
+  "endpointslices",
+  "EndpointSlice",
+  "namespaced",
+);
+export const POD_DISRUPTION_BUDGETS: ResourceType<PodDisruptionBudget> = resource(
+  "policy/v1",
+  "poddisruptionbudgets",
+  "PodDisruptionBudget",
   "namespaced",
 );

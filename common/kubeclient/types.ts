@@ -103,6 +103,12 @@ export interface KubeWriter {
   ): Promise<void>;
 }
 
+/** What the API server serves, which every user may ask. */
+export interface KubeDiscovery {
+  /** Names of the resources of a group and version; none when it is not served. */
+  servedResources(group: string, version: string, options?: RequestOptions): Promise<ReadonlySet<string>>;
+}
+
 /** A client of one Kubernetes API server as one user. */
 export interface KubeClient extends KubeReader, KubeWriter, AsyncDisposable {
   /** Base address, without a trailing slash. */

@@ -1,0 +1,1 @@
+export type { PodDisruptionBudget } from "kubernetes-types/policy/v1.d.ts";
