@@ -1,4 +1,4 @@
-/** The compartment of the controllers: it reaches the Kubernetes API and nothing else. */
+/** The compartment of the controllers and of what keeps the custom resources: it reaches the Kubernetes API and nothing else. */
 import {
   createKubeClient,
   informer,
@@ -7,6 +7,8 @@ import {
 } from "../../common/kubeclient/mod.ts";
 import { type Message, MESSAGE_TEXT } from "../../common/model/mod.ts";
 import { Mailbox, runCompartment, systemClock } from "../../common/module/mod.ts";
+import { VERSION } from "../../common/version/mod.ts";
+import { customResources } from "../crds/mod.ts";
 import { edgeController, type EdgeControllerOptions } from "../edgecontroller/mod.ts";
 
 export interface ControllersInit {
@@ -22,6 +24,7 @@ runCompartment<ControllersInit>(({ init, log, metrics, connect }) => {
   const seen = informerMetrics(metrics);
   const informerLog = log.child("informer");
   return [
+    customResources({ kube, clock, log: log.child("crds"), version: VERSION }),
     edgeController({
       inbox,
       cloudHub,
