@@ -44,8 +44,8 @@ export function compareDefinition(theirs: Definition, ours: Definition, version:
     }
     compareSchema(
       name,
-      other.schema?.openAPIV3Schema ?? {},
-      own.schema?.openAPIV3Schema ?? {},
+      ownFields(other.schema?.openAPIV3Schema),
+      ownFields(own.schema?.openAPIV3Schema),
       { unknown, missing },
       0,
     );
@@ -117,11 +117,17 @@ function compareSchema(path: string, theirs: Schema, ours: Schema, found: Differ
   }
 }
 
+/** The schema without what the API gives to every object, whether or not the schema names it. */
+function ownFields(schema: Schema = {}): Schema {
+  const { apiVersion: _apiVersion, kind: _kind, metadata: _metadata, ...properties } = schema.properties ??
+    {};
+  return { ...schema, properties };
+}
+
 function typeOf(schema: Schema): string {
   return schema["x-kubernetes-int-or-string"] === true ? "int-or-string" : schema.type ?? "anything";
 }
 
-/** An object without any fields of its own is one that the API fills in itself, such as metadata. */
 function takesAnyField({ additionalProperties, ...schema }: Schema): boolean {
   return schema["x-kubernetes-preserve-unknown-fields"] === true || additionalProperties === true ||
     typeof additionalProperties === "object";

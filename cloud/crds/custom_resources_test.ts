@@ -47,6 +47,11 @@ Deno.test("compareDefinition() tells what fits, what is older, and what is unkno
       kind: "older",
       missing: ["v1alpha1.spec.objectName"],
     }],
+    ["what every object has is not named", (d) => {
+      for (const name of ["apiVersion", "kind", "metadata"]) {
+        delete d.spec.versions[0]!.schema!.openAPIV3Schema!.properties![name];
+      }
+    }, { kind: "fits" }],
     ["the version is missing and another is there", (d) => d.spec.versions[0]!.name = "v1", {
       kind: "foreign",
       unknown: ["version v1"],
