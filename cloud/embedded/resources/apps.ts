@@ -16,6 +16,7 @@ import { validateLabels } from "./metadata.ts";
 import { defaultPodSpec } from "./pod_defaults.ts";
 import { validatePodSpec } from "./pod_validation.ts";
 import { ageOf, labelSelectorText, mapText, templateContainers } from "./printing.ts";
+import { selects } from "./selector_match.ts";
 
 const CONTAINERS: Column[] = [{ name: "Containers", wide: true }, { name: "Images", wide: true }];
 const SELECTOR: Column = { name: "Selector", wide: true };
@@ -114,24 +115,6 @@ function validateWorkload(
     errors.push(notSupported(`spec.${strategy[0]}.type`, valueAt(spec, strategy[0], "type"), strategy[1]));
   }
   return errors;
-}
-
-function selects(selector: JsonObject, labels: JsonObject): boolean {
-  const equal = Object.entries(objectAt(selector, "matchLabels")).every(([k, v]) => labels[k] === v);
-  return equal && objectsAt(selector, "matchExpressions").every(({ key, operator, values }) => {
-    const has = Object.hasOwn(labels, String(key));
-    const inside = has && Array.isArray(values) && values.includes(labels[String(key)]);
-    switch (operator) {
-      case "In":
-        return inside;
-      case "NotIn":
-        return !inside;
-      case "Exists":
-        return has;
-      default:
-        return !has;
-    }
-  });
 }
 
 function immutableSelector(object: ApiObject, old: ApiObject): FieldError[] {

@@ -1,4 +1,5 @@
 import { APPS } from "./apps.ts";
+import { BATCH } from "./batch/mod.ts";
 import { CORE } from "./core.ts";
 import { COORDINATION } from "./coordination.ts";
 import { EVENTS } from "./events.ts";
@@ -18,6 +19,7 @@ export const RESOURCES: readonly ResourceDefinition[] = [
   ...PODS,
   ...SERVICES,
   ...APPS,
+  ...BATCH,
   ...COORDINATION,
   ...RELIABLE_SYNCS,
 ];
