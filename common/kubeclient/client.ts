@@ -8,6 +8,7 @@ import type {
   KubeClient,
   KubeDiscovery,
   KubeList,
+  ListOptions,
   ObjectRef,
   PatchType,
   RequestOptions,
@@ -82,7 +83,7 @@ class HttpKubeClient implements KubeClient, KubeDiscovery {
   async list<T extends KubeObject>(
     type: ResourceType<T>,
     selection: Selection = {},
-    options?: RequestOptions,
+    { map, ...options }: ListOptions<T> = {},
   ): Promise<KubeList<T>> {
     const path = resourcePath(type, selection.namespace);
     const limit = this.#connection.config.pageSize ?? 500;
@@ -94,7 +95,7 @@ class HttpKubeClient implements KubeClient, KubeDiscovery {
         type,
         await this.#connection.json({ method: "GET", path: path + query, ...options }),
       );
-      for (const item of answer.items) items.push(item);
+      for (const item of answer.items) items.push(map === undefined ? item : map(item));
       if (!answer.metadata.continue) return { metadata: answer.metadata, items };
       next = answer.metadata.continue;
     }

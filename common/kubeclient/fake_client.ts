@@ -6,6 +6,7 @@ import { matchesFields, matchesLabels, parseFieldSelector, parseLabelSelector } 
 import type {
   KubeClient,
   KubeList,
+  ListOptions,
   ObjectRef,
   PatchType,
   RequestOptions,
@@ -120,15 +121,15 @@ export class FakeKubeClient implements KubeClient {
   async list<T extends KubeObject>(
     type: ResourceType<T>,
     selection: Selection = {},
-    options?: RequestOptions,
+    { signal, map = (object) => object }: ListOptions<T> = {},
   ): Promise<KubeList<T>> {
-    await this.#asked({ verb: "list", resource: type.resource, ...namespaceOf(selection) }, options?.signal);
+    await this.#asked({ verb: "list", resource: type.resource, ...namespaceOf(selection) }, signal);
     const selected = selector(selection);
     const items = [...this.#collection(type).values()].filter(selected)
       .sort((a, b) => keyOf(a) < keyOf(b) ? -1 : 1);
     return {
       metadata: { resourceVersion: String(this.#version) },
-      items: structuredClone(items) as KubeObject[] as T[],
+      items: (structuredClone(items) as KubeObject[] as T[]).map(map),
     };
   }
 

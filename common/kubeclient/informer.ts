@@ -16,7 +16,10 @@ export interface InformerOptions<T> {
   log: Logger;
   clock: Clock;
   metrics?: InformerMetrics;
-  /** Makes what is kept of an object, so that parts nobody reads take no memory. `metadata.managedFields` is never kept. */
+  /**
+   * Makes what is kept of an object, so that parts nobody reads take no memory. It is given the whole object; afterwards
+   * `metadata.managedFields` is dropped.
+   */
   trim?: (object: T) => T;
   /** A number in [0, 1), for the jitter of the backoff. @default Math.random */
   random?: () => number;
@@ -161,7 +164,8 @@ class Reflector<T extends KubeObject> implements Informer<T> {
   }
 
   async #list(signal: AbortSignal): Promise<void> {
-    const { items, metadata } = await this.#client.list(this.#type, this.#selection, { signal });
+    const map = (object: T) => this.#trim(object);
+    const { items, metadata } = await this.#client.list(this.#type, this.#selection, { signal, map });
     const gone = new Map(this.#objects);
     for (const object of items) gone.delete(keyOf(object));
     for (const [key, object] of gone) this.#remove(key, object);
@@ -178,16 +182,15 @@ class Reflector<T extends KubeObject> implements Informer<T> {
       const key = keyOf(object);
       if (this.#objects.has(key)) this.#remove(key, this.#trim(object));
     } else if (type !== "BOOKMARK") {
-      this.#put(object);
+      this.#put(this.#trim(object));
     }
     this.#version = object.metadata?.resourceVersion ?? this.#version;
   }
 
-  #put(given: T): void {
-    const key = keyOf(given);
+  #put(object: T): void {
+    const key = keyOf(object);
     const old = this.#objects.get(key);
-    if (old !== undefined && old.metadata?.resourceVersion === given.metadata?.resourceVersion) return;
-    const object = this.#trim(given);
+    if (old !== undefined && old.metadata?.resourceVersion === object.metadata?.resourceVersion) return;
     if (old !== undefined && old.metadata?.uid === object.metadata?.uid) {
       this.#objects.set(key, object);
       this.#tell({ type: "updated", object, old });
@@ -207,11 +210,10 @@ class Reflector<T extends KubeObject> implements Informer<T> {
 
   #trim(object: T): T {
     const { trim } = this.#options;
-    if (object.metadata?.managedFields !== undefined) {
-      const { managedFields: _, ...metadata } = object.metadata;
-      object = { ...object, metadata };
-    }
-    return trim === undefined ? object : trim(object);
+    const kept = trim === undefined ? object : trim(object);
+    if (kept.metadata?.managedFields === undefined) return kept;
+    const { managedFields: _, ...metadata } = kept.metadata;
+    return { ...kept, metadata };
   }
 
   #measure(): void {

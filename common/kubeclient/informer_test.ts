@@ -67,6 +67,26 @@ Deno.test("informer() does not keep managedFields", () =>
     assert.equal(copy.list().length, 2);
   }));
 
+Deno.test("informer() keeps what `trim` makes of the whole object, of lists and of watches", async () => {
+  const clock = new FakeClock();
+  await using client = new FakeKubeClient({ now: () => clock.now() });
+  const stop = new AbortController();
+  const trim = ({ metadata = {} }: ConfigMap): ConfigMap => ({
+    metadata,
+    data: { managers: `${metadata.managedFields?.length}` },
+  });
+  const copy = informer(client, CONFIG_MAPS, {}, { log: silentLogger, clock, random: () => 0.5, trim });
+  client.seed(CONFIG_MAPS, map("a"));
+  const running = copy.run(stop.signal);
+  await copy.waitForSync({ signal: stop.signal });
+  await client.create(CONFIG_MAPS, map("b"));
+  await clock.advance(0);
+  assert.deepEqual(copy.list().map(({ data }) => data), [{ managers: "1" }, { managers: "1" }]);
+  assert.ok(copy.list().every(({ metadata }) => metadata?.managedFields === undefined));
+  stop.abort();
+  await running;
+});
+
 Deno.test("informer() finds by a new list what it missed while its watch was expired", () =>
   withInformer(async ({ client, clock, events, copy, stop }) => {
     client.seed(CONFIG_MAPS, map("keep"));

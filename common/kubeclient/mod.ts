@@ -12,6 +12,7 @@ export type {
   KubeReader,
   KubeWriter,
   Lister,
+  ListOptions,
   ObjectRef,
   PatchType,
   RequestOptions,

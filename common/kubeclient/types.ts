@@ -53,6 +53,12 @@ export interface RequestOptions {
   signal?: AbortSignal;
 }
 
+/** Options of lists. */
+export interface ListOptions<T> extends RequestOptions {
+  /** Makes what is kept of an object, page by page, so that a long list never is in memory as a whole. */
+  map?: (object: T) => T;
+}
+
 /** The media types of patches. */
 export type PatchType = "json" | "merge" | "strategic" | "apply";
 
@@ -70,7 +76,7 @@ export interface KubeReader {
   list<T extends KubeObject>(
     type: ResourceType<T>,
     selection?: Selection,
-    options?: RequestOptions,
+    options?: ListOptions<T>,
   ): Promise<KubeList<T>>;
   /** Ends when the server ends it; rejects with reason Expired when the resourceVersion is too old. */
   watch<T extends KubeObject>(type: ResourceType<T>, options: WatchOptions): AsyncIterable<WatchEvent<T>>;
