@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { errorText, isNotFound } from "../../common/errors/mod.ts";
+import { errorText, findStatusError, isNotFound, StatusError } from "../../common/errors/mod.ts";
 import { type KubeReader, NODES } from "../../common/kubeclient/mod.ts";
 import { CloudModule, type Message, newMessage, parseJson } from "../../common/model/mod.ts";
 import type { Logger, Send } from "../../common/module/mod.ts";
@@ -25,39 +25,41 @@ export type HttpsRoute =
   | { kind: "node"; node: string }
   | { kind: "nodeUpgrade" }
   | { kind: "taskStatus"; taskType: string; taskId: string; node: string }
-  | { kind: "methodNotAllowed" }
+  | { kind: "methodNotAllowed"; allow: string }
+  | { kind: "malformed" }
   | { kind: "notFound" };
 
 /** Limits of request bodies, bytes. Upstream: kubeedge common/constants/default.go @ 16cd854 */
 const MAX_CSR_BYTES = 1024 * 1024;
 const MAX_STATUS_BYTES = 3 * 1024 * 1024;
 
-/** Finds the route. Pure. Upstream: kubeedge cloud/pkg/cloudhub/servers/httpserver/server.go @ 16cd854 */
+/**
+ * Finds the route; a slash at the end does not count. Pure.
+ * Upstream: kubeedge cloud/pkg/cloudhub/servers/httpserver/server.go @ 16cd854
+ */
 export function routeHttps(method: string, target: string): HttpsRoute {
-  const path = target.split("?", 1)[0]!;
-  const parts: string[] = [];
-  for (const part of path.split("/").slice(1)) {
-    const text = decodePart(part);
-    if (text === undefined) return { kind: "notFound" };
-    parts.push(text);
-  }
+  const path = decodePath(target.split("?", 1)[0]!);
+  if (path === undefined) return { kind: "malformed" };
+  const parts = path.split("/").slice(1);
   if (parts.length > 1 && parts.at(-1) === "") parts.pop();
-  const [first, a = "", , b = "", , c = "", last] = parts;
-  const only = (wanted: string, route: HttpsRoute): HttpsRoute =>
-    method === wanted ? route : { kind: "methodNotAllowed" };
-  if (path === "/ca.crt") return only("GET", { kind: "ca" });
-  if (path === "/edge.crt") return only("GET", { kind: "certificate" });
-  if (path === "/nodeupgrade") return only("POST", { kind: "nodeUpgrade" });
-  if (first === "node" && parts.length <= 2) return only("GET", { kind: "node", node: a });
+  const [first = "", a = "", , b = "", , c = "", last] = parts;
+  const only = (allow: string, route: HttpsRoute): HttpsRoute =>
+    method === allow ? route : { kind: "methodNotAllowed", allow };
+  if (parts.length === 1) {
+    if (first === "ca.crt") return only("GET", { kind: "ca" });
+    if (first === "edge.crt") return only("GET", { kind: "certificate" });
+    if (first === "nodeupgrade") return only("POST", { kind: "nodeUpgrade" });
+  }
+  if (first === "node" && parts.length === 2 && a !== "") return only("GET", { kind: "node", node: a });
   if (
     first === "task" && parts.length === 7 && parts[2] === "name" && parts[4] === "node" && last === "status"
   ) return only("POST", { kind: "taskStatus", taskType: a, taskId: b, node: c });
   return { kind: "notFound" };
 }
 
-function decodePart(part: string): string | undefined {
+function decodePath(path: string): string | undefined {
   try {
-    return decodeURIComponent(part);
+    return decodeURIComponent(path);
   } catch (error) {
     if (error instanceof URIError) return undefined;
     throw error;
@@ -67,6 +69,8 @@ function decodePart(part: string): string | undefined {
 interface Answer {
   status: number;
   body: string | Uint8Array;
+  /** The methods there are. */
+  allow?: string;
 }
 
 /** The handler of the HTTPS endpoint. It never throws; what fails unexpectedly is logged and answered with 500. */
@@ -75,16 +79,15 @@ export function httpsHandler(
 ): (request: IncomingMessage, response: ServerResponse) => void {
   return (request, response) => {
     answer(request, components).catch((error): Answer => {
-      if (error instanceof BodyError) return { status: error.status, body: error.message };
       components.log.error("Cannot answer a request", error, { method: request.method, path: request.url });
       return { status: 500, body: "internal error" };
-    }).then(({ status, body }) => {
+    }).then(({ status, body, allow }) => {
       if (response.destroyed || response.headersSent) return;
       const binary = typeof body !== "string";
       response.writeHead(status, {
         "Content-Type": binary ? "application/octet-stream" : "text/plain; charset=utf-8",
         "Content-Length": binary ? body.length : new TextEncoder().encode(body).length,
-        "X-Content-Type-Options": "nosniff",
+        ...(allow === undefined ? {} : { Allow: allow }),
         // Joins are rare and far apart: an idle connection would only take one of the places.
         Connection: "close",
       });
@@ -103,18 +106,25 @@ async function answer(request: IncomingMessage, components: HttpsComponents): Pr
     case "node":
       return await node(route.node, components);
     case "nodeUpgrade":
-      return await status(request, "upgrade", "task//node/", components);
+      return await status(request, "upgrade", "task//node/", route.kind, components);
     case "taskStatus":
-      return await status(request, route.taskType, `task/${route.taskId}/node/${route.node}`, components);
+      return await status(
+        request,
+        route.taskType,
+        `task/${route.taskId}/node/${route.node}`,
+        route.kind,
+        components,
+      );
     case "methodNotAllowed":
-      return { status: 405, body: "405: Method Not Allowed" };
+      return { status: 405, body: "405: Method Not Allowed", allow: route.allow };
+    case "malformed":
+      return { status: 400, body: "400 Bad Request" };
     case "notFound":
       return { status: 404, body: "404: Page Not Found" };
   }
 }
 
 async function certificate(request: IncomingMessage, components: HttpsComponents): Promise<Answer> {
-  const csr = await readBody(request, MAX_CSR_BYTES);
   const { headers } = request;
   const node = headers.nodename;
   const usages = headers.extkeyusages;
@@ -123,7 +133,7 @@ async function certificate(request: IncomingMessage, components: HttpsComponents
     authorization: headers.authorization ?? "",
     extKeyUsages: typeof usages === "string" ? usages : "",
     peerCertificate: peerCertificate(request),
-    csr,
+    csr: () => readBody(request, MAX_CSR_BYTES),
   }, components.certificates);
   components.metrics.joins.inc(1, { result: decided.result });
   if (decided.status === 200) {
@@ -137,7 +147,6 @@ async function certificate(request: IncomingMessage, components: HttpsComponents
 const peerOf = (request: IncomingMessage) => request.socket.remoteAddress;
 
 async function node(name: string, { kube, log }: HttpsComponents): Promise<Answer> {
-  if (name === "") return { status: 400, body: "nodename parameter is required" };
   try {
     await kube.get(NODES, { name });
     return { status: 200, body: "Node found" };
@@ -148,18 +157,38 @@ async function node(name: string, { kube, log }: HttpsComponents): Promise<Answe
   }
 }
 
+/** What upstream calls reading the body of each of the two. */
+const UNREADABLE = {
+  taskStatus: "failed to unmarshal task info",
+  nodeUpgrade: "failed to marshal task info",
+};
+
 async function status(
   request: IncomingMessage,
   operation: string,
   resource: string,
+  kind: keyof typeof UNREADABLE,
   { taskManager, log }: HttpsComponents,
 ): Promise<Answer> {
-  const bytes = await readBody(request, MAX_STATUS_BYTES);
+  let bytes: Der;
+  try {
+    bytes = await readBody(request, MAX_STATUS_BYTES);
+  } catch (error) {
+    const status = findStatusError(error);
+    if (status === undefined) throw error;
+    const what = status.reason === "RequestEntityTooLarge"
+      ? "Request entity too large"
+      : "failed to get req body";
+    return { status: 400, body: `${what}: ${status.message}` };
+  }
   let content: unknown;
   try {
     content = parseJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {
-    return { status: 400, body: `Cannot read the request body: ${errorText(error)}` };
+    return { status: 400, body: `${UNREADABLE[kind]}: ${errorText(error)}` };
+  }
+  if (typeof content !== "object" || content === null || Array.isArray(content)) {
+    return { status: 400, body: `${UNREADABLE[kind]}: an object is expected` };
   }
   if (taskManager === undefined) {
     log.warning("Refused a task status: modules.taskManager is not enabled", {
@@ -173,21 +202,12 @@ async function status(
   return { status: 200, body: "ok" };
 }
 
-class BodyError extends Error {
-  override readonly name = "BodyError";
-  readonly status: 400 | 413;
-  constructor(status: 400 | 413, message: string) {
-    super(message);
-    this.status = status;
-  }
-}
-
-/** The whole body. @throws {BodyError} 413 over the limit (upstream says 400 at the POST endpoints), 400 when it is cut off */
+/** The whole body. @throws {StatusError} RequestEntityTooLarge over the limit, BadRequest when it is cut off */
 function readBody(request: IncomingMessage, limitBytes: number): Promise<Der> {
   const tooLarge = () =>
-    new BodyError(
-      request.method === "POST" ? 400 : 413,
-      `Cannot read the request body: it is larger than ${limitBytes} bytes`,
+    new StatusError(
+      "RequestEntityTooLarge",
+      `http: request body too large; it is larger than ${limitBytes} bytes`,
     );
   return new Promise((resolve, reject) => {
     if (Number(request.headers["content-length"] ?? 0) > limitBytes) return reject(tooLarge());
@@ -209,7 +229,8 @@ function readBody(request: IncomingMessage, limitBytes: number): Promise<Der> {
       }
       resolve(whole);
     });
-    const cut = () => reject(new BodyError(400, "Cannot read the request body: the connection ended"));
+    const cut = () => reject(new StatusError("BadRequest", "the connection ended before the body did"));
+    if (request.destroyed) return cut();
     request.on("error", cut);
     request.on("close", cut);
   });

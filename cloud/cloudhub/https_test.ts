@@ -195,8 +195,8 @@ Deno.test("the HTTPS endpoint bounds bodies and names what it does not know", as
     ],
     ["a node that is there", "GET", "/node/edge-1", 200, "Node found"],
     ["a node that is not", "GET", "/node/edge-9", 404, "Node not found"],
-    ["no node", "GET", "/node/", 400, "nodename parameter is required"],
-    ["a malformed escape", "GET", "/node/%zz", 404, "404: Page Not Found"],
+    ["no node", "GET", "/node/", 404, "404: Page Not Found"],
+    ["a malformed escape", "GET", "/node/%zz", 400, "400 Bad Request"],
   ];
   for (const [name, method, path, status, text] of rows) {
     await t.step(name, async () => {
@@ -224,11 +224,15 @@ Deno.test("the HTTPS endpoint bounds bodies and names what it does not know", as
   });
   await t.step("a body over the limit", async () => {
     const answer = await hub.request("/edge.crt", {
-      headers: { NodeName: "a" },
+      headers: { NodeName: "a", Authorization: `Bearer ${parseJoinToken(await hub.token()).jwt}` },
       body: new Uint8Array(1024 * 1024 + 1),
     });
-    assert.equal(answer.status, 413);
+    assert.equal(answer.status, 500);
     assert.match(answer.text, /larger than 1048576 bytes/);
+  });
+  await t.step("a body over the limit is not read before it is known who asks", async () => {
+    const answer = await hub.request("/edge.crt", { body: new Uint8Array(1024 * 1024 + 1) });
+    assert.deepEqual([answer.status, answer.text], [401, "token validation failure, token is empty"]);
   });
   await t.step("an API that fails", async () => {
     const failing = new FakeKubeClient({

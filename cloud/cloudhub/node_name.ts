@@ -24,3 +24,16 @@ export function speaksFor(
   return legacyCertificates && organization === LEGACY.organization &&
     subject.commonName === LEGACY.commonName;
 }
+
+/** Organizations with which requests before v1.16, and certgen.sh, are written. */
+const ANY_NODE_ORGANIZATIONS: ReadonlySet<string> = new Set(["kubeEdge", LEGACY.organization]);
+
+/**
+ * Whether a certificate request is one of edgecore before v1.16, which names no node.
+ * Upstream: kubeedge edge/pkg/edgehub/certificate/certmanager.go @ v1.15
+ */
+export function isForAnyNode(
+  { commonName, organizations: [organization = ""] }: CertificateInfo["subject"],
+): boolean {
+  return commonName === LEGACY.commonName && ANY_NODE_ORGANIZATIONS.has(organization);
+}

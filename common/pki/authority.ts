@@ -1,7 +1,7 @@
 import { StatusError } from "../errors/mod.ts";
 import { loadX509 } from "./_load_x509.ts";
 import type { Extension, X509CertificateGenerator } from "./_x509.ts";
-import { ExtendedKeyUsage, isIpAddress, publicKeyOf } from "./certificate.ts";
+import { ExtendedKeyUsage, isIpAddress, publicKeyOf, type Subject } from "./certificate.ts";
 import { verifyRequest, writeName } from "./csr.ts";
 import type { Der } from "./der.ts";
 import { exportSec1, generateKeys, importSigningKey, type SigningKey } from "./ec_key.ts";
@@ -138,6 +138,8 @@ export interface NodeCertificateOptions {
   validityDays: number;
   /** Numbers of Go's x509.ExtKeyUsage. @default [2], clientAuth */
   extKeyUsages?: readonly number[];
+  /** Whose certificate it becomes. @default the subject of the request */
+  subject?: Subject;
   /** Unix milliseconds. */
   now: number;
 }
@@ -165,7 +167,8 @@ export async function signNodeRequest(
   csr: Der,
   options: NodeCertificateOptions,
 ): Promise<Der> {
-  const { subject, request } = await verifyRequest(csr);
+  const { subject: asked, request } = await verifyRequest(csr);
+  const subject = options.subject ?? asked;
   if (subject.commonName === "") {
     throw new StatusError("BadRequest", "Cannot sign the certificate request: must specify a CommonName");
   }

@@ -231,6 +231,9 @@ export function isIpAddress(text: string): boolean {
 /** Extensions that are understood, and so may be critical. */
 const KNOWN_EXTENSIONS: ReadonlySet<string> = new Set(Object.values(OID));
 
+/** Why a certificate is refused, for those who tell it in other words: the reason of the error's first cause. */
+export type CertificateFault = "UnknownAuthority" | "Expired" | "Usage" | "Critical";
+
 /**
  * Checks that a certificate was signed by the CA itself, is valid now, and may authenticate a client.
  * The CA's own validity counts too. There are no intermediate certificates in a KubeEdge cluster.
@@ -245,30 +248,37 @@ export async function verifyClientCertificate(
   const ca = readCertificate(caDer);
   const certificate = readCertificate(certificateDer);
   const { info } = certificate;
-  const refuse = (detail: string) =>
-    new StatusError("Unauthorized", `Cannot accept the certificate: ${detail}`);
+  const refuse = (fault: CertificateFault, detail: string) =>
+    new StatusError("Unauthorized", `Cannot accept the certificate: ${detail}`, {
+      details: { causes: [{ reason: fault }] },
+    });
   if (!await issuedBy(ca, certificate)) {
-    throw refuse("it was signed by an unknown authority, not by this cluster's CA");
+    throw refuse("UnknownAuthority", "it was signed by an unknown authority, not by this cluster's CA");
   }
   for (const [what, one] of [["it", info], ["the CA's certificate", ca.info]] as const) {
     if (now < one.notBefore) {
-      throw refuse(`${what} is not valid before ${new Date(one.notBefore).toISOString()}: check the clocks`);
+      const from = new Date(one.notBefore).toISOString();
+      throw refuse("Expired", `${what} is not valid before ${from}: check the clocks`);
     }
-    if (now > one.notAfter) throw refuse(`${what} expired at ${new Date(one.notAfter).toISOString()}`);
+    if (now > one.notAfter) {
+      throw refuse("Expired", `${what} expired at ${new Date(one.notAfter).toISOString()}`);
+    }
   }
-  if (info.isCa) throw refuse("it is a CA certificate");
+  if (info.isCa) throw refuse("Usage", "it is a CA certificate");
   const usages = info.extendedKeyUsages;
   if (
     usages !== undefined && !usages.includes(ExtendedKeyUsage.clientAuth) &&
     !usages.includes(ExtendedKeyUsage.any)
-  ) throw refuse("its extended key usages do not include clientAuth");
+  ) throw refuse("Usage", "its extended key usages do not include clientAuth");
   const keyUsage = certificate.extensions.get(OID.keyUsage)?.value;
   // The content of the BIT STRING is the number of unused bits, then the bits; the first is digitalSignature.
   if (keyUsage !== undefined && ((readElements(keyUsage)[0]?.content[1] ?? 0) & 0x80) === 0) {
-    throw refuse("its key usages do not include digitalSignature");
+    throw refuse("Usage", "its key usages do not include digitalSignature");
   }
   for (const [oid, { critical }] of certificate.extensions) {
-    if (critical && !KNOWN_EXTENSIONS.has(oid)) throw refuse(`the critical extension ${oid} is unknown`);
+    if (critical && !KNOWN_EXTENSIONS.has(oid)) {
+      throw refuse("Critical", `the critical extension ${oid} is unknown`);
+    }
   }
   return info;
 }

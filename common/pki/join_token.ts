@@ -26,8 +26,14 @@ const HASHES: Readonly<Record<string, string>> = { HS256: "SHA-256", HS384: "SHA
 
 const utf8 = new TextEncoder();
 
-function refuse(detail: string, cause?: unknown): StatusError {
-  return new StatusError("Unauthorized", `Cannot use the join token: ${detail}`, { cause });
+/** What is wrong with a token, for those who tell it in other words: the reason of the error's first cause. */
+export type TokenFault = "Malformed" | "Segments" | "Method" | "Signature" | "Expired" | "NotYetValid";
+
+function refuse(detail: string, cause?: unknown, fault: TokenFault = "Malformed"): StatusError {
+  return new StatusError("Unauthorized", `Cannot use the join token: ${detail}`, {
+    cause,
+    details: { causes: [{ reason: fault }] },
+  });
 }
 
 function base64url(bytes: Uint8Array): string {
@@ -132,16 +138,22 @@ export async function verifyTokenJwt(jwt: string, caKey: Der, now: number): Prom
   const parts = jwt.split(".");
   const [header = "", payload = "", signature = ""] = parts;
   if (parts.length !== 3) {
-    if (looksBase64Encoded(jwt)) throw refuse("it looks base64-encoded: decode it with base64 -d first");
+    if (looksBase64Encoded(jwt)) {
+      throw refuse("it looks base64-encoded: decode it with base64 -d first", undefined, "Segments");
+    }
     throw refuse(
       parts.length === 4
         ? "the CA hash in front must not be sent: send what follows the first dot"
-        : `token contains an invalid number of segments: ${GET_TOKEN}`,
+        : `it does not have three parts: ${GET_TOKEN}`,
+      undefined,
+      "Segments",
     );
   }
   const { alg } = decodeJson(header, "header");
   const hash = typeof alg === "string" && Object.hasOwn(HASHES, alg) ? HASHES[alg] : undefined;
-  if (hash === undefined) throw refuse(`its signing method is not HS256, HS384 or HS512: ${GET_TOKEN}`);
+  if (hash === undefined) {
+    throw refuse(`its signing method is not HS256, HS384 or HS512: ${GET_TOKEN}`, undefined, "Method");
+  }
   let bytes: Der;
   try {
     bytes = Uint8Array.fromBase64(signature, { alphabet: "base64url" });
@@ -150,13 +162,19 @@ export async function verifyTokenJwt(jwt: string, caKey: Der, now: number): Prom
   }
   const key = await hmacKey(caKey, hash, "verify");
   if (!await crypto.subtle.verify("HMAC", key, bytes, utf8.encode(`${header}.${payload}`))) {
-    throw refuse(`signature is invalid, it was not made by this cloudcore: ${GET_TOKEN}`);
+    throw refuse(
+      `its signature is invalid, it was not made by this cloudcore: ${GET_TOKEN}`,
+      undefined,
+      "Signature",
+    );
   }
   const { expiresAt, notBefore } = parseClaims(payload);
   if (expiresAt !== undefined && now > expiresAt) {
-    throw refuse(`it is expired since ${isoTime(expiresAt)}: ${GET_TOKEN}`);
+    throw refuse(`it is expired since ${isoTime(expiresAt)}: ${GET_TOKEN}`, undefined, "Expired");
   }
-  if (notBefore !== undefined && now < notBefore) throw refuse("it is not valid yet: check the clocks");
+  if (notBefore !== undefined && now < notBefore) {
+    throw refuse("it is not valid yet: check the clocks", undefined, "NotYetValid");
+  }
 }
 
 /**

@@ -20,7 +20,7 @@ export {
   parseCertificate,
   verifyClientCertificate,
 } from "./certificate.ts";
-export type { CertificateInfo, Subject } from "./certificate.ts";
+export type { CertificateFault, CertificateInfo, Subject } from "./certificate.ts";
 export { createNodeRequest, NODES_GROUP, nodeUser, verifyRequest } from "./csr.ts";
 export type { NewRequest, VerifiedRequest } from "./csr.ts";
 export { equalBytes, MAX_DER_BYTES } from "./der.ts";
@@ -38,6 +38,6 @@ export {
 export type { KeyFormat, NamedCurve, SigningKey } from "./ec_key.ts";
 export { isKeyOf } from "./key_match.ts";
 export { checkTokenForCa, createJoinToken, parseJoinToken, verifyTokenJwt } from "./join_token.ts";
-export type { JoinToken } from "./join_token.ts";
+export type { JoinToken, TokenFault } from "./join_token.ts";
 export { parseFirstPem, parsePem, printPem } from "./pem.ts";
 export type { PemBlock } from "./pem.ts";

@@ -271,7 +271,7 @@ Deno.test("join tokens that are wrong are refused with the fix in the message", 
     ["far too long", () => parseJoinToken("a".repeat(9000)), /longer than 8192/],
     ["base64 JWT", () => verifyTokenJwt(encoded, ca.key, NOW), /base64-encoded/],
     ["the whole token as JWT", () => verifyTokenJwt(text, ca.key, NOW), /CA hash in front must not be sent/],
-    ["a JWT of two parts", () => verifyTokenJwt("a.b", ca.key, NOW), /invalid number of segments/],
+    ["a JWT of two parts", () => verifyTokenJwt("a.b", ca.key, NOW), /does not have three parts/],
     ["another CA's key", () => verifyTokenJwt(good.jwt, other.key, NOW), /signature is invalid/],
     ["expired", () => verifyTokenJwt(good.jwt, ca.key, NOW + 2 * DAY), /expired since 2026-06-02.*gettoken/],
     [
