@@ -14,6 +14,7 @@ export type {
   Node,
   NodeCondition,
   NodeStatus,
+  ObjectReference,
   PersistentVolume,
   PersistentVolumeClaim,
   Pod,

@@ -1,10 +1,10 @@
 /**
  * What a control plane does beside its API: places pods, rolls deployments, keeps replica sets and stateful sets at their size
- * and daemon sets on their nodes, collects what lost its owner, and watches over nodes. Built on the Kubernetes API alone.
+ * and daemon sets on their nodes, runs jobs to their end and makes them when cron jobs say so, collects what lost its owner, and watches over nodes. Built on the Kubernetes API alone.
  * Namespaces are kept by the API server itself, which knows all that can be in one.
  *
- * Takes: watches of nodes, leases, pods, replica sets, deployments, daemon sets, stateful sets, their revisions, and of every other
- * resource that can own or be owned — from the API server.
+ * Takes: watches of nodes, leases, pods, replica sets, deployments, daemon sets, stateful sets, their revisions, jobs, cron jobs, and of
+ * every other resource that can own or be owned — from the API server.
  * Gives: bindings, objects, statuses and events — to the API server.
  * Upstream: k8s.io/kubernetes pkg/scheduler, pkg/controller @ v1.32
  * @module
@@ -13,12 +13,14 @@ import type { KubeObject, ObjectMeta } from "../../../common/api/meta_v1.ts";
 import {
   CONFIG_MAPS,
   CONTROLLER_REVISIONS,
+  CRON_JOBS,
   DAEMON_SETS,
   DEPLOYMENTS,
   type Informer,
   informer,
   type InformerMetrics,
   informerMetrics,
+  JOBS,
   type KubeClient,
   LEASES,
   NAMESPACES,
@@ -37,10 +39,13 @@ import {
 import type { MetricsRegistry } from "../../../common/metrics/mod.ts";
 import { type Clock, defineModule, type Logger, type Module } from "../../../common/module/mod.ts";
 import type { Controller } from "./controller.ts";
+import { cronJobController } from "./cronjob/cronjob.ts";
 import { daemonSetController } from "./daemonset/daemonset.ts";
 import { deploymentController } from "./deployment/deployment.ts";
 import { eventRecorder } from "./events.ts";
 import { garbageCollector, type WatchedResource } from "./garbage/garbage_collector.ts";
+import { jobController } from "./job/job.ts";
+import { jobOrphansController } from "./job/orphans.ts";
 import type { NodeHealthOptions } from "./nodes/health.ts";
 import { LEASE_NAMESPACE, nodeLifecycleController } from "./nodes/lifecycle.ts";
 import { podGarbageCollector } from "./nodes/pod_gc.ts";
@@ -76,7 +81,7 @@ export function controlPlaneControllers(
   const queues = workQueueMetrics(metrics);
   const informers = makeInformers(components, informerMetrics(metrics), options.resources ?? []);
   const { nodes, pods, deployments, replicaSets, daemonSets, leases } = informers;
-  const { statefulSets, revisions } = informers;
+  const { statefulSets, revisions, jobs, cronJobs } = informers;
   const events = eventRecorder({ kube, clock, log: log.child("events") });
   const health: NodeHealthOptions = {
     gracePeriodMs: options.nodeMonitorGracePeriodMs ?? 40_000,
@@ -90,6 +95,9 @@ export function controlPlaneControllers(
     replicaSetController({ ...loop("replicaset"), replicaSets, pods, events }),
     daemonSetController({ ...loop("daemonset"), daemonSets, revisions, nodes, pods, events }),
     statefulSetController({ ...loop("statefulset"), statefulSets, revisions, pods, events }),
+    jobController({ ...loop("job"), jobs, pods, events }),
+    jobOrphansController({ ...loop("job-orphans"), jobs, pods }),
+    cronJobController({ ...loop("cronjob"), cronJobs, jobs, events }),
     scheduler({ ...loop("scheduler"), nodes, pods, events }),
     nodeLifecycleController({ ...loop("nodelifecycle"), nodes, leases, pods, events }, health),
     taintEvictionController({ ...loop("tainteviction"), nodes, pods, events }),
@@ -163,6 +171,8 @@ function makeInformers(
     daemonSets: addWatched(DAEMON_SETS),
     statefulSets: addWatched(STATEFUL_SETS),
     revisions: addWatched(CONTROLLER_REVISIONS),
+    jobs: addWatched(JOBS),
+    cronJobs: addWatched(CRON_JOBS),
     leases: add(LEASES, { namespace: LEASE_NAMESPACE }),
   };
   for (

@@ -43,12 +43,21 @@ export interface PodControl<T extends PodOwner> {
  * Pods of the owners of one resource.
  * Upstream: k8s.io/kubernetes pkg/controller/controller_utils.go (RealPodControl) @ v1.32
  * @param component the name under which events are told
+ * @param finalizer what adopted pods get and released ones lose, if anything
  */
 export function podControl<T extends PodOwner>(
   { kube, pods, clock, events, expectations }: PodControlComponents,
   type: ResourceType<T>,
   component: string,
+  finalizer?: string,
 ): PodControl<T> {
+  const others = ({ metadata }: Pod) => (metadata?.finalizers ?? []).filter((one) => one !== finalizer);
+  const withFinalizer = (body: { metadata: object }, pod: Pod) =>
+    finalizer === undefined
+      ? body
+      : { metadata: { ...body.metadata, finalizers: [...others(pod), finalizer] } };
+  const withoutFinalizer = (body: { metadata: object }, pod: Pod) =>
+    finalizer === undefined ? body : { metadata: { ...body.metadata, finalizers: others(pod) } };
   const tell = (owner: T, reason: string, message: string) =>
     events.record(type, owner, {
       component,
@@ -62,13 +71,17 @@ export function podControl<T extends PodOwner>(
       const { owned, adopt, release } = planClaims(owner, requirementsOf(owner.spec?.selector) ?? [], around);
       const all = [...owned];
       for (const pod of adopt.filter(isPodActive)) {
-        const body = adoptPatch(pod, controllerReference(owner, "apps/v1", type.kind));
-        all.push(await kube.patch(PODS, refOf(pod), { type: "merge", body }, { signal }));
+        const body = adoptPatch(pod, controllerReference(owner, `${type.group}/${type.version}`, type.kind));
+        all.push(
+          await kube.patch(PODS, refOf(pod), { type: "merge", body: withFinalizer(body, pod) }, { signal }),
+        );
       }
       for (const pod of release) {
         const body = releasePatch(pod, new Set([owner.metadata?.uid ?? ""]));
         try {
-          await kube.patch(PODS, refOf(pod), { type: "merge", body }, { signal });
+          await kube.patch(PODS, refOf(pod), { type: "merge", body: withoutFinalizer(body, pod) }, {
+            signal,
+          });
         } catch (error) {
           if (!isNotFound(error)) throw error;
         }
