@@ -81,7 +81,8 @@ export function httpsHandler(
     answer(request, components).catch((error): Answer => {
       components.log.error("Cannot answer a request", error, { method: request.method, path: request.url });
       return { status: 500, body: "internal error" };
-    }).then(({ status, body, allow }) => {
+    }).then(async ({ status, body, allow }) => {
+      await discardRest(request);
       if (response.destroyed || response.headersSent) return;
       const binary = typeof body !== "string";
       response.writeHead(status, {
@@ -200,6 +201,33 @@ async function status(
   const { cloudHub } = CloudModule;
   await taskManager(newMessage({ source: cloudHub, group: cloudHub, operation, resource }, content));
   return { status: 200, body: "ok" };
+}
+
+/** What is still read of a request that is answered before its body was. */
+const DISCARD_BYTES = 4 * 1024 * 1024;
+
+/**
+ * A client that is cut off while it writes would not see its answer, so what it writes is read and forgotten, within bounds: the
+ * listener ends the connection when its time is up.
+ */
+function discardRest(request: IncomingMessage): Promise<void> {
+  if (request.complete || request.destroyed) return Promise.resolve();
+  return new Promise((resolve) => {
+    let length = 0;
+    function done(): void {
+      for (const event of ["end", "close", "error"]) request.off(event, done);
+      request.off("data", count);
+      request.pause();
+      resolve();
+    }
+    function count(chunk: Uint8Array): void {
+      length += chunk.length;
+      if (length > DISCARD_BYTES) done();
+    }
+    for (const event of ["end", "close", "error"]) request.on(event, done);
+    request.on("data", count);
+    request.resume();
+  });
 }
 
 /** The whole body. @throws {StatusError} RequestEntityTooLarge over the limit, BadRequest when it is cut off */

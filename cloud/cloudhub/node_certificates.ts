@@ -113,7 +113,10 @@ export async function answerCertificateRequest(
       throw new StatusError("BadRequest", "must specify at least one ExtKeyUsage");
     }
     if (extKeyUsages.some((usage) => usage > LAST_EXT_KEY_USAGE)) {
-      step += ", err: failed to create certificate";
+      throw new StatusError(
+        "BadRequest",
+        "failed to create certificate, err: x509: unknown extended key usage",
+      );
     }
     const body = await signNodeRequest(components.authority, csr, {
       validityDays: components.validityDays,
