@@ -26,6 +26,10 @@ export interface KubeApi {
   deletePod(namespace: string, name: string, uid: string): Promise<void>;
   /** All pods of this node that the edge knows, as the events that adding them would be. */
   listPods(): Promise<PodEvent[]>;
+  /** UIDs of pods that the edge knows to be gone, newest first. */
+  listGonePods(): Promise<string[]>;
+  /** The pod as the cloud has it, which the edge then stores. Rejects with NotFound or Conflict when it is gone. */
+  lookUpPod(namespace: string, name: string, uid: string): Promise<PodEvent>;
   getConfigMap(namespace: string, name: string): Promise<ConfigMap>;
   getSecret(namespace: string, name: string): Promise<Secret>;
   createToken(namespace: string, serviceAccount: string, request: TokenRequest): Promise<TokenRequest>;

@@ -217,6 +217,24 @@ function kubeApi(ask: Ask, log: Logger): KubeApi {
       }
       return events;
     },
+    listGonePods: async () => {
+      const content = await ask(query, ["default", "gonepod", ""], null);
+      return Array.isArray(content) ? content.filter((uid) => typeof uid === "string") : [];
+    },
+    lookUpPod: async (namespace, pod, uid) => {
+      // A patch that changes nothing is answered with the object, and refused when the UID is another's.
+      const found = await ask(patch, [namespace, "podpatch", pod], JSON.stringify({ metadata: { uid } }));
+      const reading = parsePod(found);
+      if (reading.type === "refused") {
+        throw new StatusError(
+          "InternalError",
+          `Cannot read the reply about pod "${pod}": ${reading.message}`,
+        );
+      }
+      const identity = reading.type === "pod" ? reading.pod.metadata : reading.identity;
+      if (identity.uid !== uid) throw new StatusError("Conflict", `pod "${pod}" is another one by now`);
+      return reading;
+    },
     getConfigMap: (namespace, configMap) => getNamed<ConfigMap>(ask, namespace, "configmap", configMap),
     getSecret: (namespace, secret) => getNamed<Secret>(ask, namespace, "secret", secret),
     createToken: async (namespace, serviceAccount, request) =>

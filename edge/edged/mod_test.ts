@@ -29,6 +29,7 @@ function start(options: { pods?: unknown[]; connected?: boolean; port?: number }
     if (operation === "query" && resource === "default/pod") {
       return (options.pods ?? []).map((p) => JSON.stringify(p));
     }
+    if (resource === "default/gonepod") return [];
     if (!state.connected) return undefined;
     if (operation === "delete") return "OK";
     if (resource.startsWith("null/nodepatch/")) {

@@ -1,6 +1,7 @@
 import { errorText, hasReason } from "../../common/errors/mod.ts";
 import { backoffMs } from "../../common/module/mod.ts";
 import type { EdgedEvent, KubeApi, PodEvent } from "./kube_api.ts";
+import { LostPods } from "./lost_pods.ts";
 import type { CheckedPod, PodIdentity } from "./parse_pod.ts";
 import { PodWorker, type WorkerComponents } from "./pod_worker.ts";
 import { printTime } from "./pod_status.ts";
@@ -20,10 +21,21 @@ export class Pods {
   readonly #c: PodsComponents;
   readonly #workers = new Map<string, PodWorker>();
   readonly #invalid = new Map<string, { identity: PodIdentity; deleting: boolean }>();
+  readonly #lost: LostPods;
+  /** UIDs of pods that the store was told to forget. */
+  #gone: ReadonlySet<string> = new Set();
   #loaded = false;
 
   constructor(components: PodsComponents) {
     this.#c = components;
+    this.#lost = new LostPods({
+      ...components,
+      found: (event) => this.#adopt(event),
+      gone: (identity, confirmed) => {
+        this.#removeOrphan(identity);
+        if (!confirmed) this.#confess(identity);
+      },
+    });
   }
 
   /** The pods that the API has, as they were last told. */
@@ -43,7 +55,8 @@ export class Pods {
     const { api, clock, log, signal } = this.#c;
     for (let attempt = 0; !signal.aborted; attempt++) {
       try {
-        const events = await api.listPods();
+        const [events, gone] = await Promise.all([api.listPods(), api.listGonePods()]);
+        this.#gone = new Set(gone);
         for (const event of events) this.onEvent(event);
         this.#loaded = true;
         log.info("Pods read from the store", { count: events.length });
@@ -76,6 +89,7 @@ export class Pods {
       case "connection":
         if (!event.connected) return;
         this.wakeAll();
+        this.#lost.connected();
         for (const { identity, deleting } of this.#invalid.values()) if (deleting) this.#delete(identity);
     }
   }
@@ -115,10 +129,23 @@ export class Pods {
     if (!this.#loaded) return;
     for (const [uid, { identity }] of groups) {
       if (this.#workers.has(uid) || this.#invalid.has(uid)) continue;
-      this.#c.log.info("Removing a pod that nobody knows", { ...identity });
-      this.#worker(identity).remove();
-      this.#confess(identity);
+      if (this.#gone.has(uid)) this.#removeOrphan(identity);
+      else this.#lost.ask(identity);
     }
+  }
+
+  #removeOrphan(identity: PodIdentity): void {
+    this.#c.log.info("Removing a pod that nobody knows", { ...identity });
+    this.#worker(identity).remove();
+  }
+
+  /** Goes on with a pod that the store had lost. */
+  #adopt(event: PodEvent): void {
+    const nodeName = event.type === "pod" ? event.pod.spec.nodeName : undefined;
+    if (event.type === "pod" && nodeName !== undefined && nodeName !== this.#c.nodeName) {
+      return this.#removeOrphan(event.pod.metadata);
+    }
+    this.onEvent(event);
   }
 
   /**
@@ -147,7 +174,7 @@ export class Pods {
     if (!this.#loaded || !engineUp()) return;
     try {
       for (const uid of await volumes.listPodUids()) {
-        if (this.#workers.has(uid) || this.#invalid.has(uid)) continue;
+        if (this.#workers.has(uid) || this.#invalid.has(uid) || this.#lost.has(uid)) continue;
         log.info("Removing the volumes of a pod that nobody knows", { uid });
         await volumes.tearDown(uid);
       }
@@ -209,6 +236,7 @@ export class Pods {
       });
     }
     this.#invalid.delete(uid);
+    this.#lost.forget(uid);
     this.#worker({ namespace, name, uid }).update(pod);
   }
 
@@ -237,6 +265,10 @@ export class Pods {
         this.#invalid.delete(id);
         this.#c.statuses.forget(id);
       }
+    }
+    for (const identity of this.#lost.named(namespace, name, uid)) {
+      this.#lost.forget(identity.uid);
+      this.#removeOrphan(identity);
     }
     for (const worker of this.#workers.values()) {
       const { identity } = worker;

@@ -32,6 +32,9 @@ type Json = Record<string, unknown>;
 export class MemoryKubeApi implements KubeApi {
   connected = true;
   pods: PodEvent[] = [];
+  gonePods: string[] = [];
+  /** Pods that only the cloud knows. */
+  lostPods: PodEvent[] = [];
   node: Node | undefined;
   lease: Lease | undefined;
   /** Patches of pod statuses in order. */
@@ -123,6 +126,18 @@ export class MemoryKubeApi implements KubeApi {
   async listPods(): Promise<PodEvent[]> {
     this.#enter("listPods", false);
     return this.pods;
+  }
+
+  async listGonePods(): Promise<string[]> {
+    this.#enter("listGonePods", false);
+    return this.gonePods;
+  }
+
+  async lookUpPod(_namespace: string, name: string, uid: string): Promise<PodEvent> {
+    this.#enter("lookUpPod");
+    const found = this.lostPods.find((event) => event.type === "pod" && event.pod.metadata.uid === uid);
+    if (found === undefined) throw new StatusError("NotFound", `pod "${name}" not found`);
+    return found;
   }
 
   async getConfigMap(namespace: string, name: string): Promise<ConfigMap> {

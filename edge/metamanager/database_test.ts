@@ -72,7 +72,7 @@ Deno.test(
     using db = open(path);
     assert.deepEqual(
       db.all("SELECT component, version FROM schema_versions").map((row) => ({ ...row })),
-      [{ component: "metamanager", version: 1 }],
+      [{ component: "metamanager", version: 1 }, { component: "metamanager", version: 2 }],
     );
   }),
 );

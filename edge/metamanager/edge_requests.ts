@@ -19,6 +19,7 @@ import {
 import type { Counter } from "../../common/metrics/mod.ts";
 import type { Clock, Logger } from "../../common/module/mod.ts";
 import { podUpdate } from "./cloud_messages.ts";
+import type { GonePods } from "./gone_pods.ts";
 import { matchesResource, type ObjectKeeper } from "./object_keeper.ts";
 import type { MetaStore } from "./meta_store.ts";
 import { isJsonObject } from "./object_meta.ts";
@@ -33,6 +34,7 @@ import { hasToken, tokenKey, tokenState } from "./service_account_token.ts";
 export interface EdgeRequestsComponents {
   keeper: ObjectKeeper;
   store: MetaStore;
+  gone: GonePods;
   outbox: Outbox;
   remote: Remote;
   toEdged: Outgoing;
@@ -55,7 +57,9 @@ type Way =
   /** Kept until the cloud has taken it; answered at once. */
   | "keep"
   /** Sent when there is a link, never answered. */
-  | "tell";
+  | "tell"
+  /** What metamanager itself knows. */
+  | "own";
 
 /**
  * One row for each request there is. A query of a type that is not here is answered from the store.
@@ -72,6 +76,7 @@ const WAYS: Readonly<Record<string, Way>> = {
   "query lease": "remote",
   "query certificatesigningrequest": "remote",
   "query node": "local",
+  "query gonepod": "own",
   "insert node": "remote",
   "insert pod": "remote",
   "insert lease": "remote",
@@ -126,8 +131,10 @@ export class EdgeRequests {
         return this.#local(request, resource);
       case "remote":
         return this.#remote(request, resource);
+      case "own":
+        return respond(request, this.#parts.gone.list());
       case "exchange":
-        return this.#exchange(request);
+        return isLookUp(request, resource) ? this.#lookUp(request, resource) : this.#exchange(request);
       case "keep":
         this.#parts.outbox.put(request);
         return respond(request, OK_CONTENT);
@@ -146,6 +153,16 @@ export class EdgeRequests {
 
   async #exchange(request: Message): Promise<Message> {
     return answerWith(request, await this.#parts.outbox.exchange(request));
+  }
+
+  /** Asks for a pod that runs here and is not stored, and stores it. */
+  async #lookUp(request: Message, resource: ObjectResource): Promise<Message> {
+    const reply = await this.#parts.remote.request(request);
+    const pod = withKind(returnedObject(reply.content), "Pod");
+    const of = { ...resource, type: "pod" };
+    if (!isJsonObject(pod) || !matchesResource(of, pod)) return answerWith(request, reply);
+    if (this.#parts.keeper.keepFoundPod(of, pod)) return respond(request, pod);
+    return respond(request, statusContent(new StatusError("NotFound", `pods "${resource.name}" not found`)));
   }
 
   /** Asks the cloud under an id of metamanager's own, and confirms the reply, as upstream does for all it asks so. */
@@ -304,6 +321,12 @@ function respond(request: Message, content: unknown): Message {
     content,
     { parentMsgId: request.header.msgId },
   );
+}
+
+/** Whether a pod patch changes nothing, so that only its answer counts. */
+function isLookUp({ content }: Message, { type }: ObjectResource): boolean {
+  return type === "podpatch" && typeof content === "string" &&
+    /^\{"metadata":\{"uid":"[^"]*"\}\}$/.test(content);
 }
 
 /** The cloud's reply, as the answer to the request that was asked under another id. */

@@ -354,6 +354,83 @@ Deno.test(
   }),
 );
 
+/** Edged's question after a pod that it runs and that is not stored. */
+const lookUp = (name: string, uid: string) =>
+  fromEdged("patch", `default/podpatch/${name}`, JSON.stringify({ metadata: { uid } }));
+
+Deno.test("a pod that was lost is asked for, and stored unless it was taken away meanwhile", async (t) => {
+  const returned = () => {
+    const { kind: _kind, apiVersion: _version, ...object } = pod("web", "u1", "5");
+    return { Object: object, Err: null };
+  };
+  await t.step(
+    "stored",
+    whenConnected(async ({ edge }) => {
+      const request = lookUp("web", "u1");
+      await edge.give(request);
+      const sent = await edge.cloud();
+      assert.deepEqual([sent.route, sent.content], [request.route, request.content]);
+      await edge.give(replyTo(sent, returned()));
+      const answer = await edge.edged();
+      assert.equal(answer.header.parentMsgId, request.header.msgId);
+      assert.deepEqual((await ask(edge, "query", "default/pod")).content, [pod("web", "u1", "5")]);
+    }),
+  );
+  await t.step(
+    "taken away before the answer came",
+    whenConnected(async ({ edge }) => {
+      await edge.give(lookUp("web", "u1"));
+      const sent = await edge.cloud();
+      await edge.give(fromCloud("delete", "default/pod/web", pod("web", "u1", "6")));
+      await edge.cloud();
+      await edge.edged();
+      await edge.give(replyTo(sent, returned()));
+      assert.match(JSON.stringify((await edge.edged()).content), /NotFound/);
+      assert.deepEqual((await ask(edge, "query", "default/pod")).content, []);
+    }),
+  );
+  await t.step(
+    "without a link it is refused and not kept for later",
+    () =>
+      inTempDir(async (databasePath) => {
+        await using edge = await startMetaManager({ databasePath });
+        await edge.give(lookUp("web", "u1"));
+        assert.match(String((await edge.edged()).content), /not connected/);
+        await connect(edge, true);
+        assert.deepEqual(await edge.idle(), { cloud: 0, edged: 0 });
+      }),
+  );
+});
+
+Deno.test(
+  "what pods the cloud took away is remembered, over a restart too",
+  () =>
+    inTempDir(async (databasePath) => {
+      {
+        await using edge = await startMetaManager({ databasePath });
+        await connect(edge, true);
+        for (
+          const push of [
+            fromCloud("update", "default/pod/web", pod("web", "u1", "5")),
+            fromCloud("update", "default/pod/web", {
+              ...pod("web", "u2", "7"),
+              metadata: { ...pod("web", "u2", "7").metadata, creationTimestamp: "2026-01-02T00:00:00Z" },
+            }),
+            fromCloud("delete", "default/pod/web", { metadata: { name: "web", namespace: "default" } }),
+            fromCloud("delete", "default/pod/never", pod("never", "u3", "9")),
+          ]
+        ) {
+          await edge.give(push);
+          await edge.cloud();
+          await edge.edged();
+          await edge.clock.advance(1);
+        }
+      }
+      await using again = await startMetaManager({ databasePath });
+      assert.deepEqual((await ask(again, "query", "default/gonepod")).content, ["u3", "u2", "u1"]);
+    }),
+);
+
 Deno.test("a request that is not supported is refused", async () => {
   await inTempDir(async (databasePath) => {
     await using edge = await startMetaManager({ databasePath });

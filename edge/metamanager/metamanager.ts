@@ -14,6 +14,7 @@ import {
 import { CloudMessages } from "./cloud_messages.ts";
 import { DatabaseError, EdgeDatabase } from "./database.ts";
 import { EdgeRequests } from "./edge_requests.ts";
+import { GonePods } from "./gone_pods.ts";
 import { MetaStore } from "./meta_store.ts";
 import { ObjectKeeper } from "./object_keeper.ts";
 import { Outbox } from "./outbox.ts";
@@ -79,7 +80,8 @@ async function run(
   const store = new MetaStore(db);
   const outboxStore = new OutboxStore(db);
   const recent = new RecentKeys(clock, { forMs: options.recentMs ?? 60_000 });
-  const keeper = new ObjectKeeper(db, store, outboxStore, options.nodeName);
+  const gone = new GonePods(db, clock);
+  const keeper = new ObjectKeeper(db, store, outboxStore, gone, options.nodeName);
   const messages = instruments(components.metrics, { db, remote, outboxStore, toCloud, toEdged });
   const outbox = new Outbox({
     store: outboxStore,
@@ -89,7 +91,7 @@ async function run(
     confirmed: (change, reply) => edge.takeConfirmed(change, reply),
   }, inner.signal);
   const shared = { keeper, remote, toEdged, recent, clock, log, messages };
-  const edge = new EdgeRequests({ ...shared, store, outbox });
+  const edge = new EdgeRequests({ ...shared, store, gone, outbox });
   const cloud = new CloudMessages(shared);
 
   const connect = (message: Message) => {

@@ -49,4 +49,12 @@ CREATE TABLE IF NOT EXISTS outbox (
   created_at INTEGER NOT NULL
 );`,
   },
+  {
+    version: 2,
+    sql: `
+CREATE TABLE gone_pods (
+  uid TEXT PRIMARY KEY,
+  gone_at INTEGER NOT NULL
+);`,
+  },
 ];

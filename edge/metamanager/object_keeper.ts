@@ -1,5 +1,6 @@
 import { CLUSTER_SCOPE, type ObjectResource, printObjectResource } from "../../common/model/mod.ts";
 import type { EdgeDatabase } from "./database.ts";
+import type { GonePods } from "./gone_pods.ts";
 import type { MetaStore } from "./meta_store.ts";
 import { compareObjects, deletes, identityOf, isJsonObject, podChanged } from "./object_meta.ts";
 import type { OutboxStore } from "./outbox_store.ts";
@@ -12,12 +13,14 @@ export class ObjectKeeper {
   readonly #db: EdgeDatabase;
   readonly #store: MetaStore;
   readonly #outbox: OutboxStore;
+  readonly #gone: GonePods;
   readonly #nodeName: string;
 
-  constructor(db: EdgeDatabase, store: MetaStore, outbox: OutboxStore, nodeName: string) {
+  constructor(db: EdgeDatabase, store: MetaStore, outbox: OutboxStore, gone: GonePods, nodeName: string) {
     this.#db = db;
     this.#store = store;
     this.#outbox = outbox;
+    this.#gone = gone;
     this.#nodeName = nodeName;
   }
 
@@ -41,6 +44,16 @@ export class ObjectKeeper {
     });
   }
 
+  /**
+   * Stores a pod that was asked for because it runs here and is not stored.
+   * @returns false when it is another node's, or was taken away while the answer was on its way
+   */
+  keepFoundPod(resource: ObjectResource, pod: unknown): boolean {
+    const uid = identityOf(pod)?.uid ?? "";
+    if (uid === "" || !this.#isOurs(pod)) return false;
+    return this.#db.transact(() => !this.#gone.has(uid) && this.#keep(resource, pod) !== "older");
+  }
+
   /** Removes what the cloud says is gone, with all that belongs to it; false when another object of that name is stored. */
   remove(resource: ObjectResource, content: unknown): boolean {
     const key = printObjectResource(resource);
@@ -60,8 +73,13 @@ export class ObjectKeeper {
     const key = printObjectResource(resource);
     const arriving = identityOf(object);
     if (arriving !== undefined) {
-      const freshness = compareObjects(identityOf(this.#store.get(key)), arriving);
+      const stored = identityOf(this.#store.get(key));
+      const freshness = compareObjects(stored, arriving);
       if (freshness !== "newer") return freshness;
+      // A name belongs to one pod at a time.
+      if (resource.type === "pod" && stored !== undefined && stored.uid !== arriving.uid) {
+        this.#gone.add(stored.uid);
+      }
     }
     this.#store.put(key, resource.type, object);
     return "stored";
@@ -72,6 +90,7 @@ export class ObjectKeeper {
     // The row that upstream's edgecore left there.
     if (gone) this.#store.delete(patch);
     if (uid === "") return;
+    this.#gone.add(uid);
     this.#outbox.forget([patch, printObjectResource({ namespace, type: "pod", name })], uid);
     this.#store.deleteTokensOf(uid);
   }
