@@ -2,6 +2,9 @@ import type { DeleteOptions, KubeObject } from "../api/meta_v1.ts";
 import { isNotFound, StatusError, statusErrorFrom } from "../errors/mod.ts";
 import { type Clock, type Logger, silentLogger, systemClock } from "../module/mod.ts";
 import { Connection, type Fetch, type KubeClientConfig, normalizeExpired } from "./connection.ts";
+import { AccessReport } from "./access_report.ts";
+import { credentialsOf } from "./credential_sources.ts";
+import type { CredentialSource } from "./credentials.ts";
 import { LineSplitter } from "./lines.ts";
 import { objectPath, PATCH_MEDIA_TYPES, printQuery, resourcePath, selectionQuery } from "./paths.ts";
 import type {
@@ -29,6 +32,10 @@ export interface KubeClientOptions {
   fetch?: Fetch;
   /** A number in [0, 1), spreads the ends of watches. @default Math.random */
   random?: () => number;
+  /** @default what the configuration names */
+  credentials?: CredentialSource;
+  /** What gives this user the rights it lacks, for messages. @default asking the administrator */
+  rightsFrom?: string;
 }
 
 /** Upstream: k8s.io/client-go tools/cache/reflector.go (minWatchTimeout) @ v0.32 */
@@ -57,11 +64,13 @@ class HttpKubeClient implements KubeClient, KubeDiscovery {
       options;
     this.#clock = clock;
     this.#random = random;
+    const { credentials = credentialsOf(config, { clock, log, fetch }), rightsFrom } = options;
     this.#connection = new Connection(config, {
       clock,
       log,
       fetch: (url, init) => fetch(url, init),
-      readTextFile: (path) => Deno.readTextFile(path),
+      credentials,
+      report: new AccessReport(config, { log, clock, ...(rightsFrom !== undefined && { rightsFrom }) }),
     });
   }
 

@@ -1,6 +1,10 @@
 import { errorText, StatusError, statusErrorFrom } from "../errors/mod.ts";
 import type { Clock, Logger } from "../module/mod.ts";
+import type { AccessReport, RequestKind } from "./access_report.ts";
+import { authorizationHeaders, type Credential, type CredentialSource } from "./credentials.ts";
+import type { ExecConfig } from "./exec_credentials.ts";
 import { concat } from "./lines.ts";
+import type { OidcConfig } from "./oidc_credentials.ts";
 import { type Bucket, type RateLimit, takeToken } from "./rate_limit.ts";
 
 /** How to reach one API server as one user. */
@@ -17,6 +21,16 @@ export interface KubeClientConfig {
   token?: string;
   /** File with a bearer token that is replaced from time to time; read again every minute and after a 401. */
   tokenFile?: string;
+  username?: string;
+  password?: string;
+  /** A command that gives the credential. */
+  exec?: ExecConfig;
+  /** An issuer that gives the credential. */
+  oidc?: OidcConfig;
+  /** Whom the requests are made for. */
+  impersonate?: Impersonation;
+  /** Where all of this is written, for messages; files are read again when they change. */
+  origin?: KubeOrigin;
   /** Proxy to go through. */
   proxyUrl?: string;
   /** Longest wait for an answer, milliseconds; does not end watches. @default 30000 */
@@ -35,6 +49,28 @@ export interface KubeClientConfig {
   userAgent?: string;
 }
 
+/** Whom a user with that right acts for. */
+export interface Impersonation {
+  user: string;
+  uid?: string;
+  groups?: string[];
+  extra?: Record<string, string[]>;
+}
+
+/** Where a configuration was read. */
+export interface KubeOrigin {
+  /** The kubeconfig, or what stands for it in a pod. */
+  file: string;
+  /** The context that was taken; undefined in a pod. */
+  context?: string;
+  /** Fields, as people find them: `clusters[0].cluster.server`. */
+  server: string;
+  ca: string;
+  user: string;
+  /** All that was read. */
+  files: string[];
+}
+
 /** The part of the global fetch that is used. */
 export type Fetch = (url: string, init: RequestInit & { client?: Deno.HttpClient }) => Promise<Response>;
 
@@ -43,7 +79,8 @@ export interface ConnectionOptions {
   clock: Clock;
   log: Logger;
   fetch: Fetch;
-  readTextFile: (path: string) => Promise<string>;
+  credentials: CredentialSource;
+  report: AccessReport;
 }
 
 /** One request to the API server. */
@@ -60,7 +97,6 @@ export interface ApiRequest {
 const MAX_RETRIES = 10;
 /** A server that asks for more patience than this is answered with an error at once. */
 const MAX_RETRY_AFTER_S = 30;
-const TOKEN_FILE_MS = 60_000;
 const ERROR_LIMIT_BYTES = 1 << 20;
 
 /** Sends requests: TLS, credentials, rate limit, time limits, retries the server asks for, and errors as StatusError. */
@@ -69,9 +105,8 @@ export class Connection implements AsyncDisposable {
   readonly config: KubeClientConfig;
   readonly #options: ConnectionOptions;
   readonly #closed = new AbortController();
-  #client: Deno.HttpClient | undefined;
+  #client: { http: Deno.HttpClient; cert: string | undefined } | undefined;
   #bucket: Bucket | undefined;
-  #token: { value: string; readAt: number } | undefined;
 
   constructor(config: KubeClientConfig, options: ConnectionOptions) {
     const url = URL.parse(config.server);
@@ -126,7 +161,7 @@ export class Connection implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     this.#closed.abort(new StatusError("ServiceUnavailable", `The client of ${this.server} is closed`));
-    this.#client?.close();
+    this.#client?.http.close();
     this.#client = undefined;
     return Promise.resolve();
   }
@@ -186,44 +221,55 @@ export class Connection implements AsyncDisposable {
   }
 
   async #send(request: ApiRequest, signal: AbortSignal): Promise<Response> {
-    const response = await this.#fetch(request, signal);
-    if (response.ok) return response;
-    if (response.status === 401 && this.config.tokenFile !== undefined && this.#token !== undefined) {
-      const old = this.#token.value;
-      this.#token = undefined;
-      if (await this.#bearer() !== old) {
+    const { credentials, report } = this.#options;
+    const kind: RequestKind = { method: request.method, path: request.path };
+    let credential = await credentials.current(signal);
+    let response = await this.#fetch(request, credential, signal);
+    if (response.status === 401) {
+      const other = await credentials.current(signal, credential);
+      if (other !== credential) {
         await response.body?.cancel();
-        const again = await this.#fetch(request, signal);
-        if (again.ok) return again;
-        throw await this.#refusal(again);
+        credential = other;
+        response = await this.#fetch(request, credential, signal);
       }
     }
-    throw await this.#refusal(response);
+    report.reached();
+    if (response.ok) {
+      report.allowed(kind);
+      return response;
+    }
+    const error = await this.#refusal(response);
+    report.refused(kind, error, credential);
+    throw error;
   }
 
-  async #fetch(request: ApiRequest, signal: AbortSignal): Promise<Response> {
-    const headers: Record<string, string> = {
-      Accept: "application/json",
-      "User-Agent": this.config.userAgent ?? "kubeedge-deno",
-    };
-    if (request.contentType !== undefined) headers["Content-Type"] = request.contentType;
-    const token = await this.#bearer();
-    if (token !== undefined) headers.Authorization = `Bearer ${token}`;
+  async #fetch(request: ApiRequest, credential: Credential, signal: AbortSignal): Promise<Response> {
+    const headers: Array<[string, string]> = [
+      ["Accept", "application/json"],
+      ["User-Agent", this.config.userAgent ?? "kubeedge-deno"],
+      ...authorizationHeaders(credential, this.config.impersonate),
+    ];
+    if (request.contentType !== undefined) headers.push(["Content-Type", request.contentType]);
     return await this.#options.fetch(this.server + request.path, {
       method: request.method,
       headers,
       redirect: "error",
       signal,
-      client: this.#http(),
+      client: this.#http(credential),
       ...(request.body !== undefined && { body: request.body }),
     });
   }
 
-  #http(): Deno.HttpClient {
+  #http({ cert, key }: Credential): Deno.HttpClient {
+    // What is under way on a client that is closed goes on.
+    if (this.#client !== undefined && this.#client.cert !== cert) {
+      this.#client.http.close();
+      this.#client = undefined;
+    }
     if (this.#client === undefined) {
-      const { ca, cert, key, proxyUrl } = this.config;
+      const { ca, proxyUrl } = this.config;
       try {
-        this.#client = Deno.createHttpClient({
+        const http = Deno.createHttpClient({
           // A watch is a stream that does not end, kube-apiserver allows 100 of them on a connection, and the runtime opens
           // no second connection: from then on every request would wait for ever.
           http2: false,
@@ -231,31 +277,18 @@ export class Connection implements AsyncDisposable {
           ...(cert !== undefined && key !== undefined && { cert, key }),
           ...(proxyUrl !== undefined && { proxy: { url: proxyUrl } }),
         });
+        this.#client = { http, cert };
       } catch (cause) {
+        const { origin } = this.config;
+        const where = origin === undefined ? "" : ` (${origin.ca} and ${origin.user} of ${origin.file})`;
         throw new StatusError(
           "Unauthorized",
-          `Cannot use the certificates for ${this.server}: the CA, client certificate and key must be PEM and belong together`,
+          `Cannot use the certificates for ${this.server}${where}: the CA, client certificate and key must be PEM and belong together`,
           { cause },
         );
       }
     }
-    return this.#client;
-  }
-
-  async #bearer(): Promise<string | undefined> {
-    const { token, tokenFile } = this.config;
-    if (tokenFile === undefined) return token;
-    const now = this.#options.clock.now();
-    if (this.#token === undefined || now - this.#token.readAt > TOKEN_FILE_MS) {
-      let text: string;
-      try {
-        text = await this.#options.readTextFile(tokenFile);
-      } catch (cause) {
-        throw new StatusError("Unauthorized", `Cannot read the token file ${tokenFile}`, { cause });
-      }
-      this.#token = { value: text.trim(), readAt: now };
-    }
-    return this.#token.value;
+    return this.#client.http;
   }
 
   /** The error a refused request stands for, with Retry-After in its details. */
@@ -278,20 +311,39 @@ export class Connection implements AsyncDisposable {
   }
 
   #unreachable(cause: unknown): StatusError {
-    const text = errorText(cause);
-    let hint = "is it running, and may this machine reach it";
-    if (/certificate|UnknownIssuer|NotValidForName/i.test(text)) {
-      hint =
-        "its certificate is not signed by certificate-authority-data of the kubeconfig, or not for this address";
-    }
-    return new StatusError(
+    const { origin, proxyUrl } = this.config;
+    const where = origin === undefined ? "" : ` (${origin.server} of ${origin.file})`;
+    const through = proxyUrl === undefined ? "" : ` through the proxy ${URL.parse(proxyUrl)?.host}`;
+    const error = new StatusError(
       "ServiceUnavailable",
-      `Cannot reach the Kubernetes API server ${this.server}: ${hint}`,
-      {
-        cause,
-      },
+      `Cannot reach the Kubernetes API server ${this.server}${where}${through}: ${
+        whyUnreachable(cause, origin)
+      }`,
+      { cause },
     );
+    this.#options.report.unreachable(error);
+    return error;
   }
+}
+
+/** What people can do about a connection that failed. */
+function whyUnreachable(cause: unknown, origin: KubeOrigin | undefined): string {
+  const text = errorText(cause);
+  const ca = origin === undefined ? "the CA of its configuration" : `${origin.ca} of ${origin.file}`;
+  if (/UnknownIssuer|unable to get (local )?issuer|self.signed|BadSignature/i.test(text)) {
+    return `its certificate is not signed by ${ca}; take the CA of this cluster: kubectl config view --raw`;
+  }
+  if (/NotValidForName|not valid for/i.test(text)) {
+    return "its certificate is not for this address; use an address that the certificate names";
+  }
+  if (/Expired|NotValidYet/.test(text)) {
+    return "its certificate has ended or is not valid yet; renew it, and see that the clocks of both machines are right";
+  }
+  if (/certificate|handshake|tls/i.test(text)) return `the TLS handshake failed; is ${ca} right`;
+  if (/dns error|lookup|resolve/i.test(text)) return "its name is not known to DNS here; check the name";
+  if (/refused/i.test(text)) return "nothing listens there; is it running, and is the port right";
+  if (/timed? ?out|unreachable|no route/i.test(text)) return "no answer; may this machine reach it";
+  return "is it running, and may this machine reach it";
 }
 
 /** Both words for a resourceVersion that is no longer kept come as Expired. */
@@ -307,7 +359,8 @@ function retryAfterSeconds({ code, details }: StatusError): number | undefined {
   return typeof seconds === "number" && seconds >= 0 && seconds <= MAX_RETRY_AFTER_S ? seconds : undefined;
 }
 
-async function readText(response: Response, limitBytes: number, what: string): Promise<string> {
+/** The whole body as text. @throws {StatusError} when it is over the limit */
+export async function readText(response: Response, limitBytes: number, what: string): Promise<string> {
   if (response.body === null) return "";
   const pieces: Uint8Array[] = [];
   let total = 0;

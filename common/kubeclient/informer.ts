@@ -8,6 +8,9 @@ import type { Informer, InformerEvent, KubeReader, ResourceType, Selection, Watc
 /** Upstream: k8s.io/client-go tools/cache/reflector.go (backoffManager) @ v0.32 */
 const BACKOFF = { baseMs: 800, maxMs: 30_000, jitter: 0.5 } as const;
 
+/** Failures that are not about what is listed, but about the server and this user. */
+const ACCESS = ["ServiceUnavailable", "Unauthorized", "Forbidden"] as const;
+
 /** A watch that lasted this long, or brought something, worked: the next failure starts the backoff anew. */
 const STEADY_MS = 5_000;
 
@@ -148,7 +151,11 @@ class Reflector<T extends KubeObject> implements Informer<T> {
         } else if (!hasReason(error, "Timeout") || clock.now() - started < STEADY_MS) {
           failed = true;
           metrics?.failures.inc(1, { resource });
-          log.warning("Cannot list or watch, trying again", { resource, attempt, err: errorText(error) });
+          const fields = { resource, attempt, err: errorText(error) };
+          // The client has told it once, for all who use it.
+          if (ACCESS.some((reason) => hasReason(error, reason))) {
+            log.debug("Cannot list or watch, trying again", fields);
+          } else log.warning("Cannot list or watch, trying again", fields);
         }
       }
       if (signal.aborted) return;

@@ -1,6 +1,19 @@
 import { LineCounter, parseDocument } from "yaml";
-import type { KubeClientConfig } from "./connection.ts";
+import type { Impersonation, KubeClientConfig } from "./connection.ts";
+import type { ExecConfig } from "./exec_credentials.ts";
 import { KubeConfigError } from "./kubeconfig_error.ts";
+import {
+  absolute,
+  asRecord,
+  defined,
+  type Fail,
+  type Field,
+  member,
+  optionalText,
+  pem,
+} from "./kubeconfig_fields.ts";
+import { readAuthProvider, readExec, readImpersonation } from "./kubeconfig_users.ts";
+import type { OidcConfig } from "./oidc_credentials.ts";
 
 /** One cluster of a kubeconfig. Paths are absolute. */
 export interface KubeConfigCluster {
@@ -8,6 +21,10 @@ export interface KubeConfigCluster {
   caData?: string;
   caFile?: string;
   proxyUrl?: string;
+  /** What exec commands that ask for it are told of the cluster. */
+  execConfig?: unknown;
+  /** Where it is: `clusters[0].cluster`. */
+  field: string;
 }
 
 /** One user of a kubeconfig. Paths are absolute. */
@@ -18,6 +35,13 @@ export interface KubeConfigUser {
   keyFile?: string;
   token?: string;
   tokenFile?: string;
+  username?: string;
+  password?: string;
+  exec?: ExecConfig;
+  oidc?: OidcConfig & { caFile?: string };
+  impersonate?: Impersonation;
+  /** Where its credential is: `users[0].user.token`. */
+  field: string;
 }
 
 /** What the current context of a kubeconfig says, before files are read. */
@@ -27,12 +51,6 @@ export interface KubeConfigChoice {
   user: KubeConfigUser;
   /** The context's namespace. */
   namespace?: string;
-}
-
-interface Field {
-  /** As shown to people: `clusters[0].cluster.server`. */
-  path: string;
-  value: unknown;
 }
 
 /**
@@ -72,13 +90,11 @@ export function parseKubeConfig(text: string, file: string, contextName?: string
   const cluster = readCluster(entry(root, "clusters", "cluster", clusterName!, fail), file, fail);
   const userName = optionalText(member(context, "user"), fail);
   const user = userName === undefined
-    ? {}
-    : readUser(entry(root, "users", "user", userName, fail), file, fail);
+    ? { field: `${context.path}.user` }
+    : readUser(entry(root, "users", "user", userName, fail), { file, cluster, fail });
   const namespace = optionalText(member(context, "namespace"), fail);
   return { context: name!, cluster, user, ...(namespace !== undefined && { namespace }) };
 }
-
-type Fail = (what: string) => never;
 
 function readCluster(at: Field, file: string, fail: Fail): KubeConfigCluster {
   const text = (name: string) => optionalText(member(at, name), fail);
@@ -96,29 +112,41 @@ function readCluster(at: Field, file: string, fail: Fail): KubeConfigCluster {
   if (text("tls-server-name") !== undefined) {
     fail(`${at.path}.tls-server-name is not supported; use an address that the server's certificate names`);
   }
+  const proxyUrl = text("proxy-url");
+  if (proxyUrl !== undefined && !/^(https?|socks5h?):$/.test(URL.parse(proxyUrl)?.protocol ?? "")) {
+    fail(
+      `${at.path}.proxy-url is ${JSON.stringify(proxyUrl)}, expected http://, https:// or socks5://HOST:PORT`,
+    );
+  }
   return defined({
+    field: at.path,
+    execConfig: execExtension(member(at, "extensions").value),
     server: server!,
     caData: pem(member(at, "certificate-authority-data"), fail),
     caFile: absolute(text("certificate-authority"), file),
-    proxyUrl: text("proxy-url"),
+    proxyUrl,
   });
 }
 
-function readUser(at: Field, file: string, fail: Fail): KubeConfigUser {
+/** The extension whose name upstream keeps for exec commands. */
+function execExtension(extensions: unknown): unknown {
+  if (!Array.isArray(extensions)) return undefined;
+  return extensions.find((each) => each?.name === "client.authentication.k8s.io/exec")?.extension;
+}
+
+/** Where a user is read, and for which cluster. */
+export interface UserContext {
+  file: string;
+  cluster: KubeConfigCluster;
+  fail: Fail;
+}
+
+function readUser(at: Field, context: UserContext): KubeConfigUser {
+  const { file, fail } = context;
   const text = (name: string) => optionalText(member(at, name), fail);
-  const instead =
-    "create a service account and put its token there: kubectl create token ACCOUNT --duration 8760h";
-  const exec = member(at, "exec").value;
-  if (exec !== undefined && exec !== null) {
-    const command = (exec as { command?: unknown }).command;
-    fail(`${at.path}.exec (${String(command)}) is not supported, credential plugins are not run; ${instead}`);
-  }
-  for (const name of ["auth-provider", "username", "password", "as", "as-uid", "as-groups"]) {
-    const { value } = member(at, name);
-    if (value !== undefined && value !== null && value !== "") {
-      fail(`${at.path}.${name} is not supported; ${instead}`);
-    }
-  }
+  const exec = readExec(member(at, "exec"), context);
+  const oidc = readAuthProvider(member(at, "auth-provider"), context);
+  const impersonate = readImpersonation(at, fail);
   const user = defined({
     certData: pem(member(at, "client-certificate-data"), fail),
     certFile: absolute(text("client-certificate"), file),
@@ -126,7 +154,16 @@ function readUser(at: Field, file: string, fail: Fail): KubeConfigUser {
     keyFile: absolute(text("client-key"), file),
     token: text("token"),
     tokenFile: absolute(text("tokenFile"), file),
+    username: text("username"),
+    password: text("password"),
+    exec,
+    oidc,
+    impersonate,
+    field: at.path,
   });
+  if (user.token !== undefined && /[^\x21-\x7e]/.test(user.token)) {
+    fail(`${at.path}.token has characters that no token has; copy it again, without spaces and line ends`);
+  }
   const hasCert = (user.certData ?? user.certFile) !== undefined;
   const hasKey = (user.keyData ?? user.keyFile) !== undefined;
   if (hasCert !== hasKey) {
@@ -135,7 +172,17 @@ function readUser(at: Field, file: string, fail: Fail): KubeConfigUser {
       : ["client-key", "client-certificate"];
     fail(`${at.path} has a ${given} but no ${missing}; give both, or neither and a token`);
   }
-  return user;
+  // The order in which they are used, as in client-go.
+  const used = [
+    ["client-certificate-data", user.certData],
+    ["client-certificate", user.certFile],
+    ["tokenFile", user.tokenFile],
+    ["token", user.token],
+    ["username", user.username],
+    ["auth-provider", user.oidc],
+    ["exec", user.exec],
+  ].find(([, value]) => value !== undefined);
+  return used === undefined ? user : { ...user, field: `${at.path}.${String(used[0])}` };
 }
 
 /** The named entry of one of the three lists. */
@@ -157,53 +204,20 @@ function entry(root: Record<string, unknown>, list: string, kind: string, name: 
   return fail(`${list} has no ${kind} named ${JSON.stringify(name)}; ${known}`);
 }
 
-function asRecord({ path, value }: Field, fail: Fail): Record<string, unknown> {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-    return value as Record<string, unknown>;
-  }
-  return fail(`${path} is ${value === null || value === undefined ? "empty" : "not a map of fields"}`);
-}
-
-function member({ path, value }: Field, name: string): Field {
-  return { path: `${path}.${name}`, value: (value as Record<string, unknown>)[name] };
-}
-
-function optionalText({ path, value }: Field, fail: Fail): string | undefined {
-  if (value === undefined || value === null || value === "") return undefined;
-  return typeof value === "string" ? value : fail(`${path} is not text; put it in quotes`);
-}
-
-function pem(at: Field, fail: Fail): string | undefined {
-  const text = optionalText(at, fail);
-  if (text === undefined) return undefined;
-  let decoded: string;
-  try {
-    decoded = atob(text.replace(/\s/g, ""));
-  } catch (cause) {
-    if (!(cause instanceof DOMException)) throw cause;
-    return fail(`${at.path} is not base64; encode the PEM file with: base64 -w0 FILE`);
-  }
-  if (!decoded.includes("-----BEGIN ")) {
-    fail(`${at.path} is not base64 of PEM; encode the file with: base64 -w0 FILE`);
-  }
-  return decoded;
-}
-
-/** A path of a kubeconfig; a relative one is relative to the kubeconfig's own folder. */
-function absolute(path: string | undefined, file: string): string | undefined {
-  if (path === undefined || path.startsWith("/")) return path;
-  const slash = file.lastIndexOf("/");
-  return slash < 0 ? path : `${file.slice(0, slash + 1)}${path}`;
-}
-
-function defined<T extends object>(object: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]: Exclude<T[K], undefined>;
-  };
-}
-
 /** The part of a client's configuration that a kubeconfig decides, once its files are read. */
 export type KubeCredentials = Pick<
   KubeClientConfig,
-  "server" | "ca" | "cert" | "key" | "token" | "tokenFile" | "proxyUrl"
+  | "server"
+  | "ca"
+  | "cert"
+  | "key"
+  | "token"
+  | "tokenFile"
+  | "username"
+  | "password"
+  | "proxyUrl"
+  | "exec"
+  | "oidc"
+  | "impersonate"
+  | "origin"
 >;

@@ -6,6 +6,8 @@ import { loadKubeConfig } from "./load_kubeconfig.ts";
 
 const PEM = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
 
+const EXEC = "client.authentication.k8s.io/v1";
+
 const GOOD = {
   apiVersion: "v1",
   kind: "Config",
@@ -31,8 +33,8 @@ Deno.test("parseKubeConfig() reads the current context, and another one by name"
   const choice = parseKubeConfig(JSON.stringify(GOOD), "/etc/kube/config");
   assert.deepEqual(choice, {
     context: "main",
-    cluster: { server: "https://kube:6443", caData: PEM },
-    user: { token: "t" },
+    cluster: { field: "clusters[0].cluster", server: "https://kube:6443", caData: PEM },
+    user: { token: "t", field: "users[0].user.token" },
     namespace: "ns",
   });
   const text = changed((c) =>
@@ -48,7 +50,12 @@ Deno.test("parseKubeConfig() takes paths relative to the file's folder", () => {
   });
   const { cluster, user } = parseKubeConfig(text, "/etc/kube/config");
   assert.equal(cluster.caFile, "/etc/kube/ca.crt");
-  assert.deepEqual(user, { certFile: "/abs/c.crt", keyFile: "/etc/kube/../k.key", tokenFile: "/etc/kube/t" });
+  assert.deepEqual(user, {
+    certFile: "/abs/c.crt",
+    keyFile: "/etc/kube/../k.key",
+    tokenFile: "/etc/kube/t",
+    field: "users[0].user.client-certificate",
+  });
 });
 
 Deno.test("parseKubeConfig() names the file, the field and the next step of what it refuses", async (t) => {
@@ -79,16 +86,71 @@ Deno.test("parseKubeConfig() names the file, the field and the next step of what
       /not base64 of PEM/,
     ],
     [
-      "exec",
-      (c) => c.users[0]!.user = { exec: { command: "aws" } },
-      /users\[0\]\.user\.exec \(aws\).*kubectl create token/,
+      "an exec of a version nobody has any more",
+      (c) =>
+        c.users[0]!.user = { exec: { apiVersion: "client.authentication.k8s.io/v1alpha1", command: "aws" } },
+      /users\[0\]\.user\.exec\.apiVersion is ".*v1alpha1", expected client\.authentication\.k8s\.io\/v1; update/,
     ],
     [
-      "auth-provider",
-      (c) => c.users[0]!.user = { "auth-provider": { name: "oidc" } },
-      /auth-provider is not supported/,
+      "an exec of nothing",
+      (c) => c.users[0]!.user = { exec: { apiVersion: EXEC } },
+      /exec\.command is missing/,
     ],
-    ["password", (c) => c.users[0]!.user = { username: "a", password: "b" }, /username is not supported/],
+    [
+      "an exec without its mode",
+      (c) => c.users[0]!.user = { exec: { apiVersion: EXEC, command: "aws" } },
+      /exec\.interactiveMode is undefined, expected Never or IfAvailable/,
+    ],
+    [
+      "an exec with a terminal",
+      (c) => c.users[0]!.user = { exec: { apiVersion: EXEC, command: "aws", interactiveMode: "Always" } },
+      /there is no terminal here/,
+    ],
+    [
+      "an exec with a bad variable",
+      (c) => {
+        c.users[0]!.user = {
+          exec: { apiVersion: EXEC, command: "aws", interactiveMode: "Never", env: [{ name: "A=B" }] },
+        };
+      },
+      /exec\.env\[0\]\.name is not the name/,
+    ],
+    [
+      "another auth-provider",
+      (c) => c.users[0]!.user = { "auth-provider": { name: "gcp", config: {} } },
+      /users\[0\]\.user\.auth-provider\.name is "gcp", expected oidc; use an exec command/,
+    ],
+    [
+      "an issuer without https",
+      (c) =>
+        c.users[0]!.user = { "auth-provider": { name: "oidc", config: { "idp-issuer-url": "http://i" } } },
+      /idp-issuer-url is "http:\/\/i", expected https/,
+    ],
+    [
+      "an issuer without tokens",
+      (c) => {
+        c.users[0]!.user = {
+          "auth-provider": { name: "oidc", config: { "idp-issuer-url": "https://i", "client-id": "k" } },
+        };
+      },
+      /neither an id-token nor a refresh-token; log in first/,
+    ],
+    [
+      "a group for nobody",
+      (c) => c.users[0]!.user = { token: "t", "as-groups": ["g"] },
+      /user\.as is missing/,
+    ],
+    ["a token in two lines", (c) => c.users[0]!.user = { token: "a\nb" }, /user\.token has characters/],
+    [
+      "a proxy of another kind",
+      (c) => c.clusters[0]!.cluster["proxy-url"] = "ftp://p",
+      /proxy-url is "ftp:\/\/p"/,
+    ],
+    [
+      "another server name",
+      (c) => c.clusters[0]!.cluster["tls-server-name"] = "kubernetes",
+      /tls-server-name is not supported; use an address that the server's certificate names/,
+    ],
     ["half a pair", (c) => c.users[0]!.user = { "client-key": "k" }, /client-key but no client-certificate/],
     ["token no text", (c) => c.users[0]!.user = { token: 12 }, /users\[0\]\.user\.token is not text/],
     ["other kind", (c) => c.kind = "Pod", /kind is "Pod"/],
@@ -103,6 +165,63 @@ Deno.test("parseKubeConfig() names the file, the field and the next step of what
       });
     });
   }
+});
+
+Deno.test("parseKubeConfig() reads commands, issuers, names and whom to act for", () => {
+  const text = changed((c) => {
+    c.clusters[0]!.cluster.extensions = [{
+      name: EXEC.replace("/v1", "/exec"),
+      extension: { audience: "x" },
+    }];
+    c.users[0]!.user = {
+      exec: {
+        apiVersion: EXEC,
+        command: "bin/login",
+        args: ["--cluster", "main"],
+        env: [{ name: "REGION", value: "here" }],
+        installHint: "get it",
+        provideClusterInfo: true,
+        interactiveMode: "IfAvailable",
+      },
+      as: "edge",
+      "as-uid": "7",
+      "as-groups": ["a", "b"],
+      "as-user-extra": { scope: ["x"] },
+    };
+  });
+  const { user } = parseKubeConfig(text, "/k/config");
+  assert.deepEqual(user, {
+    field: "users[0].user.exec",
+    exec: {
+      field: "users[0].user.exec of /k/config",
+      apiVersion: EXEC,
+      command: "/k/bin/login",
+      args: ["--cluster", "main"],
+      env: { REGION: "here" },
+      installHint: "get it",
+      cluster: {
+        server: "https://kube:6443",
+        "certificate-authority-data": btoa(PEM),
+        config: { audience: "x" },
+      },
+    },
+    impersonate: { user: "edge", uid: "7", groups: ["a", "b"], extra: { scope: ["x"] } },
+  });
+  const oidc = changed((c) => {
+    const config = { "idp-issuer-url": "https://i", "client-id": "k", "refresh-token": "r" };
+    c.users[0]!.user = { "auth-provider": { name: "oidc", config }, username: "a", password: "b" };
+  });
+  assert.deepEqual(parseKubeConfig(oidc, "/k/config").user, {
+    field: "users[0].user.username",
+    username: "a",
+    password: "b",
+    oidc: {
+      field: "users[0].user.auth-provider.config of /k/config",
+      issuer: "https://i",
+      clientId: "k",
+      refreshToken: "r",
+    },
+  });
 });
 
 Deno.test("parseKubeConfig() says where a file is not YAML", () => {
@@ -168,6 +287,13 @@ Deno.test("loadKubeConfig() prefers the given path, then KUBECONFIG, then the po
       ca: PEM,
       tokenFile: `${dir}/token`,
       namespace: "kubeedge",
+      origin: {
+        file: "the pod's service account",
+        server: "KUBERNETES_SERVICE_HOST",
+        ca: `${dir}/ca.crt`,
+        user: `${dir}/token`,
+        files: [`${dir}/token`],
+      },
     });
     assert.equal((await load({ env: { HOME: dir } })).server, "https://home");
     await assert.rejects(load({ env: {} }), /Cannot find a Kubernetes cluster.*kubeAPIConfig/s);
@@ -188,7 +314,7 @@ Deno.test("loadKubeConfig() names the file that cannot be read, and the one that
     await assert.rejects(
       loadKubeConfig({ path, env: {} }),
       new RegExp(
-        `Cannot use kubeconfig ${path}: cannot read client-(certificate|key) ${dir}/[ck]: it does not exist`,
+        `Cannot use kubeconfig ${path}: cannot read users\\[0\\]\\.user\\.client-(certificate|key) ${dir}/[ck]: it does not exist`,
       ),
     );
     await assert.rejects(

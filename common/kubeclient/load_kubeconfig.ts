@@ -1,5 +1,6 @@
-import type { KubeConfigChoice, KubeCredentials } from "./kubeconfig.ts";
+import type { KubeConfigChoice, KubeConfigUser, KubeCredentials } from "./kubeconfig.ts";
 import { KubeConfigError } from "./kubeconfig_error.ts";
+import type { OidcConfig } from "./oidc_credentials.ts";
 
 /** Where {@linkcode loadKubeConfig} looks. */
 export interface LoadKubeConfigOptions {
@@ -61,11 +62,14 @@ async function fromFile(path: string, context: string | undefined): Promise<Load
     named === undefined
       ? undefined
       : readBounded(named, `Cannot use kubeconfig ${path}: cannot read ${field} ${named}`);
-  const [ca, cert, key] = await Promise.all([
-    cluster.caData ?? file("certificate-authority", cluster.caFile),
-    user.certData ?? file("client-certificate", user.certFile),
-    user.keyData ?? file("client-key", user.keyFile),
+  const { oidc } = user;
+  const [ca, cert, key, issuerCa] = await Promise.all([
+    cluster.caData ?? file(`${cluster.field}.certificate-authority`, cluster.caFile),
+    user.certData ?? file(user.field, user.certFile),
+    user.keyData ?? file(user.field.replace("client-certificate", "client-key"), user.keyFile),
+    oidc?.ca ?? file(`${user.field}.config.idp-certificate-authority`, oidc?.caFile),
   ]);
+  const files = [path, cluster.caFile, user.certFile, user.keyFile, user.tokenFile, oidc?.caFile];
   return {
     source: path,
     server: cluster.server,
@@ -76,9 +80,30 @@ async function fromFile(path: string, context: string | undefined): Promise<Load
     ...(user.tokenFile !== undefined
       ? { tokenFile: user.tokenFile }
       : user.token !== undefined && { token: user.token }),
+    ...(user.username !== undefined && { username: user.username, password: user.password ?? "" }),
+    ...(user.exec !== undefined && { exec: user.exec }),
+    ...(oidc !== undefined && { oidc: withCa(oidc, issuerCa) }),
+    ...(user.impersonate !== undefined && { impersonate: user.impersonate }),
     ...(cluster.proxyUrl !== undefined && { proxyUrl: cluster.proxyUrl }),
     ...(namespace !== undefined && { namespace }),
+    origin: {
+      file: path,
+      context: choice.context,
+      server: `${cluster.field}.server`,
+      ca: `${cluster.field}.certificate-authority${
+        cluster.caFile === undefined || cluster.caData ? "-data" : ""
+      }`,
+      user: user.field,
+      files: files.filter((name): name is string => name !== undefined),
+    },
   };
+}
+
+function withCa(
+  { caFile: _caFile, ...oidc }: NonNullable<KubeConfigUser["oidc"]>,
+  ca: string | undefined,
+): OidcConfig {
+  return { ...oidc, ...(ca !== undefined && { ca }) };
 }
 
 async function inCluster(
@@ -101,6 +126,13 @@ async function inCluster(
     ca,
     tokenFile,
     ...(namespace !== "" && { namespace }),
+    origin: {
+      file: "the pod's service account",
+      server: "KUBERNETES_SERVICE_HOST",
+      ca: `${dir}/ca.crt`,
+      user: tokenFile,
+      files: [tokenFile],
+    },
   };
 }
 

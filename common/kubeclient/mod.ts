@@ -56,7 +56,12 @@ export {
 } from "./resources.ts";
 export { createKubeClient } from "./client.ts";
 export type { KubeClientOptions } from "./client.ts";
-export type { Fetch, KubeClientConfig } from "./connection.ts";
+export type { Fetch, Impersonation, KubeClientConfig, KubeOrigin } from "./connection.ts";
+export { credentialsOf } from "./credential_sources.ts";
+export type { Credential, CredentialSource } from "./credentials.ts";
+export type { ExecConfig } from "./exec_credentials.ts";
+export { keptPartial } from "./keep_oidc_tokens.ts";
+export type { OidcConfig } from "./oidc_credentials.ts";
 export type { RateLimit } from "./rate_limit.ts";
 export { KubeConfigError } from "./kubeconfig_error.ts";
 export { loadKubeConfig } from "./load_kubeconfig.ts";
