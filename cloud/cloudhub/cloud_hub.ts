@@ -11,6 +11,7 @@ import {
   type Send,
 } from "../../common/module/mod.ts";
 import { loadCredentials } from "./credentials.ts";
+import { persist } from "./persist.ts";
 import { type DeliveryLog, MemoryDeliveryLog } from "./delivery_log.ts";
 import { httpsHandler } from "./https_routes.ts";
 import { Hub } from "./hub.ts";
@@ -73,12 +74,17 @@ async function run(
     router,
     taskManager,
   } = components;
-  const { authority, serving } = await loadCredentials({ kube, clock, log }, options);
+  const { authority, serving } = await persist(() => loadCredentials({ kube, clock, log }, options), {
+    what: "the CA and the serving certificate",
+    clock,
+    log,
+    signal,
+  });
   const keeper = tokenKeeper({ kube, authority, clock, log }, {
     namespace: options.namespace,
     refreshHours: options.tokenRefreshHours,
   });
-  const nextToken = await keeper.refresh();
+  const nextToken = await persist(() => keeper.refresh(), { what: "the join token", clock, log, signal });
   if (signal.aborted) return;
 
   // The first failure ends the rest, as does the caller's signal.

@@ -7,9 +7,9 @@ import {
   isNotFound,
 } from "../../common/errors/mod.ts";
 import type { KubeClient, ResourceType } from "../../common/kubeclient/mod.ts";
-import { aborted, backoffMs, type Clock, defineModule, type Logger } from "../../common/module/mod.ts";
+import { backoffMs, type Clock, defineModule, type Logger } from "../../common/module/mod.ts";
 import { compareResourceVersion, type DeliveredObject } from "./delivery_class.ts";
-import { MemoryDeliveryLog, type RunningDeliveryLog } from "./delivery_log.ts";
+import type { RunningDeliveryLog } from "./delivery_log.ts";
 
 /** The version of one object that one node confirmed. Upstream: kubeedge api apis/reliablesyncs/v1alpha1/type.go @ 16cd854 */
 export interface ObjectSync extends KubeObject {
@@ -57,6 +57,11 @@ type Write = { node: string; object: DeliveredObject } & ({ version: string } | 
 const RETRY = { baseMs: 1_000, maxMs: 60_000 };
 /** Requests at a time. */
 const PARALLEL = 8;
+/**
+ * Removals that wait while the API cannot be used, the oldest given up first. A record that stays is removed when its node next
+ * reports the object, or by the edgecontroller at its next start.
+ */
+const MAX_WAITING_REMOVALS = 10_000;
 /** How long what is left is written after the stop, milliseconds; the compartment ends soon after. */
 const LAST_WRITES_MS = 2_000;
 /** The status of an object that was sent and never confirmed. */
@@ -70,8 +75,8 @@ const nameOf = (node: string, uid: string) => `${node}.${uid}`;
 
 /**
  * A delivery log in ObjectSync and ClusterObjectSync objects, read once at the start and written behind: of several changes of
- * one object only the last is written. Where the API is not served, or not to this user, it says so once and is a
- * log in memory.
+ * one object only the last is written. While the API is not served, or not to this user, it says so once, is a log in memory,
+ * and tries again: what came about meanwhile is written then.
  *
  * The objects stay over connections and restarts, so that what was deleted meanwhile is deleted at the edge too. What counts as
  * confirmed does not: an edge that lost its database is offered everything again, and one that did not compares versions.
@@ -80,8 +85,10 @@ const nameOf = (node: string, uid: string) => `${node}.${uid}`;
 export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): RunningDeliveryLog {
   const nodes = new Map<string, Map<string, Entry>>();
   const writes = new Map<string, Write>();
-  const memory = new MemoryDeliveryLog();
-  let inMemory = false;
+  /** Whether the API can be used; until that is known it is taken for usable. */
+  let usable = true;
+  /** Removals that were asked for since the API became unusable. */
+  let removals = 0;
   let wake: () => void = () => {};
 
   const entry = (node: string, uid: string) => nodes.get(node)?.get(uid);
@@ -94,8 +101,22 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
   }
 
   function write(change: Write): void {
-    writes.set(nameOf(change.node, change.object.uid), change);
+    const key = nameOf(change.node, change.object.uid);
+    // Moves to the end, so that the first ones are the oldest.
+    if ("gone" in change) writes.delete(key);
+    writes.set(key, change);
+    if (!usable && "gone" in change) forgetOldestRemoval();
     wake();
+  }
+
+  function forgetOldestRemoval(): void {
+    if (++removals <= MAX_WAITING_REMOVALS) return;
+    for (const [key, change] of writes) {
+      if (!("gone" in change)) continue;
+      writes.delete(key);
+      removals--;
+      return;
+    }
   }
 
   async function load(signal: AbortSignal): Promise<void> {
@@ -114,19 +135,24 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
             }
           }
         }
+        if (!usable) log.info("What nodes confirmed is recorded now", { waiting: writes.size });
+        usable = true;
+        removals = 0;
         return;
       } catch (error) {
         if (signal.aborted) throw error;
         if (isNotFound(error) || isForbidden(error)) {
-          inMemory = true;
-          writes.clear();
-          log.warning(
-            "What nodes confirmed is kept in memory only: install the CRDs and RBAC rules of KubeEdge",
-            {
-              reason: isNotFound(error) ? "reliablesyncs.kubeedge.io is not served" : errorText(error),
-            },
-          );
-          return;
+          if (usable) {
+            log.warning(
+              "What nodes confirmed is kept in memory only until the CRDs and RBAC rules of KubeEdge are there",
+              {
+                reason: isNotFound(error) ? "reliablesyncs.kubeedge.io is not served" : errorText(error),
+              },
+            );
+          }
+          usable = false;
+          await clock.sleep(backoffMs(attempt, RETRY, Math.random()), { signal });
+          continue;
         }
         log.error("Cannot list ObjectSyncs, trying again", error);
         await clock.sleep(backoffMs(attempt, RETRY, Math.random()), { signal });
@@ -176,6 +202,7 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
   /** Writes until the signal aborts, and then what is left, as far as that succeeds at once. */
   async function writeAll(signal: AbortSignal): Promise<void> {
     let failures = 0;
+    let told = "";
     const patience = new AbortController();
     const written = new AbortController();
     let late: Promise<void> | undefined;
@@ -199,15 +226,21 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
         const failed = results.find((result) => result.status === "rejected");
         if (failed === undefined) {
           failures = 0;
+          told = "";
           continue;
         }
         results.forEach((result, i) => {
           const [key, change] = batch[i]!;
           if (result.status === "rejected" && !writes.has(key)) writes.set(key, change);
         });
-        log.error("Cannot record what a node confirmed, trying again", failed.reason, {
-          waiting: writes.size,
-        });
+        // Names of objects differ from one try to the next, the reason does not.
+        const reason = findStatusError(failed.reason)?.reason ?? errorText(failed.reason);
+        if (reason !== told) {
+          log.error("Cannot record what a node confirmed, trying again", failed.reason, {
+            waiting: writes.size,
+          });
+        }
+        told = reason;
         if (signal.aborted) return;
         await clock.sleep(backoffMs(failures++, RETRY, Math.random()), { signal });
       }
@@ -222,22 +255,20 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
     // Nothing needs the list before a node is deleted, so nobody waits for it.
     ready();
     await load(signal);
-    if (inMemory) await aborted(signal);
-    else await writeAll(signal);
+    await writeAll(signal);
   });
 
   return {
     ...module,
-    recorded: (node, uid) => inMemory ? memory.recorded(node, uid) : entry(node, uid)?.confirmed,
+    recorded: (node, uid) => entry(node, uid)?.confirmed,
     begin(node, object) {
-      if (inMemory || object.uid === "" || object.kind === "") return;
+      if (object.uid === "" || object.kind === "") return;
       if (entry(node, object.uid) !== undefined) return;
       // Written before anything is confirmed: the node may have taken the object although its confirmation never came.
       keep(node, object.uid, { namespace: object.namespace, version: NOTHING_CONFIRMED });
       write({ node, object, version: NOTHING_CONFIRMED });
     },
     confirm(node, object, version) {
-      if (inMemory) return memory.confirm(node, object, version);
       if (object.uid === "" || object.kind === "") return;
       const known = entry(node, object.uid) ??
         keep(node, object.uid, { namespace: object.namespace, version: "" });
@@ -249,13 +280,11 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
       write({ node, object, version });
     },
     forget(node, object) {
-      if (inMemory) return memory.forget(node, object);
       if (object.uid === "") return;
       nodes.get(node)?.delete(object.uid);
       write({ node, object, gone: true });
     },
     forgetNode(node) {
-      if (inMemory) return memory.forgetNode(node);
       for (const [uid, { namespace }] of nodes.get(node) ?? []) {
         const object = { uid, namespace, name: "", apiVersion: "", kind: "", deleting: true };
         write({ node, object, gone: true });
@@ -263,7 +292,6 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
       nodes.delete(node);
     },
     connected(node) {
-      if (inMemory) return memory.connected(node);
       for (const known of nodes.get(node)?.values() ?? []) delete known.confirmed;
     },
   };

@@ -91,6 +91,34 @@ Deno.test("objectSyncLog() never goes back to an older version", async () => {
 });
 
 for (const reason of ["NotFound", "Forbidden"] as const) {
+  Deno.test(`objectSyncLog() records what was confirmed meanwhile once the API no longer says ${reason}`, async () => {
+    let refuses = true;
+    const kube = new FakeKubeClient({
+      intercept: () => {
+        if (refuses) throw new StatusError(reason, "the server refuses");
+      },
+    });
+    const old = {
+      metadata: { namespace: "default", name: "edge-1.u7" },
+      status: { objectResourceVersion: "3" },
+    };
+    kube.seed(OBJECT_SYNCS, old);
+    await using parts = await start({}, kube);
+    parts.log.confirm("edge-1", POD, "7");
+    parts.log.confirm("edge-1", NODE, "8");
+    parts.log.forget("edge-1", { ...POD, uid: "u7" });
+    await parts.clock.advance(120_000);
+    assert.equal(parts.version(), undefined);
+    refuses = false;
+    await parts.clock.advance(61_000);
+    await until(() => parts.version() === "7", "the pod's version is recorded");
+    await until(() => kube.peek(CLUSTER_OBJECT_SYNCS, "edge-1.u2") !== undefined, "the node's too");
+    await until(() => kube.peek(OBJECT_SYNCS, "default/edge-1.u7") === undefined, "what went is gone");
+    assert.equal(parts.log.recorded("edge-1", "u1"), "7");
+    assert.equal(parts.lines.length, 2);
+    assert.match(parts.lines[1]!, /"What nodes confirmed is recorded now" waiting=3/);
+  });
+
   Deno.test(`objectSyncLog() is a log in memory, with one warning, where the API says ${reason}`, async () => {
     await using parts = await start({
       intercept: () => {
