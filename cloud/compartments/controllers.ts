@@ -29,8 +29,8 @@ runCompartment<ControllersInit>(({ init, log, metrics, connect }) => {
       inbox,
       cloudHub,
       kube,
-      informers: (type, selection) =>
-        informer(kube, type, selection, { clock, log: informerLog, metrics: seen }),
+      informers: (type, selection, options) =>
+        informer(kube, type, selection, { clock, log: informerLog, metrics: seen, ...options }),
       clock,
       log: log.child("edgecontroller"),
       metrics,

@@ -14,6 +14,7 @@ export const pod = (name: string, nodeName: string, spec: Partial<Pod["spec"]> =
   metadata: { namespace: "default", name, uid: `uid-${name}` },
   spec: {
     nodeName,
+    tolerations: [{ operator: "Exists" }],
     containers: [{ name: "c", envFrom: [{ configMapRef: { name: "config" } }] }],
     volumes: [{ name: "s", secret: { secretName: "secret" } }],
     ...spec,

@@ -14,7 +14,10 @@ import {
   type ObjectName,
   type PushedType,
 } from "./forward.ts";
+import { ForeignPods } from "./foreign_pods.ts";
+import { isForeign } from "./edge_pods.ts";
 import { type InformerSource, ObjectWatch } from "./object_watch.ts";
+import type { OutageTolerance } from "./outage_tolerance.ts";
 import { planNode, type Step } from "./plan.ts";
 import type { Reference } from "./pod_references.ts";
 import type { RecordedDeliveries, RecordedDelivery } from "./recorded_deliveries.ts";
@@ -28,6 +31,10 @@ export interface DownstreamComponents {
   pods: Informer<Pod>;
   informers: InformerSource;
   index: EdgeIndex;
+  /** The pods of a node, whole, as the API has them now. */
+  podsOfNode: (node: string, signal: AbortSignal) => Promise<Pod[]>;
+  /** Keeps pods where they are while their node is lost. */
+  tolerance: Pick<OutageTolerance, "look" | "run">;
   /** What nodes were sent by earlier runs, once nodes and pods are known. */
   recorded: (signal: AbortSignal) => Promise<RecordedDeliveries>;
   clock: Clock;
@@ -89,6 +96,7 @@ const KINDS: Readonly<Record<PushedType, string>> = {
 export class Downstream {
   readonly #components: DownstreamComponents;
   readonly #objects: ObjectWatch;
+  readonly #foreign: ForeignPods;
   readonly #tasks = new Tasks();
   #links = new Map<string, NodeLink>();
   #signal: AbortSignal | undefined;
@@ -96,7 +104,9 @@ export class Downstream {
 
   constructor(components: DownstreamComponents) {
     this.#components = components;
-    const { informers, clock } = components;
+    const { informers, clock, pods, podsOfNode, log } = components;
+    const found = (node: string, its: readonly Pod[]) => this.#podsFound(node, its);
+    this.#foreign = new ForeignPods({ pods, podsOfNode, found, clock, log, tasks: this.#tasks });
     this.#objects = new ObjectWatch({
       informers,
       clock,
@@ -117,7 +127,7 @@ export class Downstream {
 
   /** Works until the signal aborts. @param synced called once nodes and pods are known */
   async run(ended: AbortSignal, synced: () => void): Promise<void> {
-    const { nodes, pods } = this.#components;
+    const { nodes, pods, tolerance } = this.#components;
     // Ends what runs beside also when one of it fails.
     const stop = new AbortController();
     const signal = this.#signal = AbortSignal.any([ended, stop.signal]);
@@ -126,12 +136,13 @@ export class Downstream {
       pods.subscribe((event) => this.#podChanged(event)),
     ];
     this.#tasks.add(nodes.run(signal), signal);
-    this.#tasks.add(pods.run(signal), signal);
+    this.#tasks.add(tolerance.run(signal), signal);
     try {
-      await Promise.race([
-        Promise.all([nodes.waitForSync({ signal }), pods.waitForSync({ signal })]),
-        this.#tasks.failed,
-      ]);
+      // What is kept of a pod depends on whether its node is an edge.
+      await Promise.race([nodes.waitForSync({ signal }), this.#tasks.failed]);
+      this.#tasks.add(pods.run(signal), signal);
+      const known = pods.waitForSync({ signal }).then(() => this.#foreign.settled());
+      await Promise.race([known, this.#tasks.failed]);
       const { deliveries, removeOrphans } = await this.#components.recorded(signal);
       for (const delivery of deliveries) this.#recall(delivery);
       this.#tasks.add(removeOrphans(signal), signal);
@@ -268,6 +279,7 @@ export class Downstream {
 
   #nodeChanged(event: InformerEvent<Node>): void {
     const node = event.object.metadata?.name ?? "";
+    if (event.type === "added" && this.#signal !== undefined) this.#foreign.nodeIsEdge(node, this.#signal);
     this.#follow(this.#components.index.setEdge(node, event.type !== "deleted"));
     this.#look(node);
     const link = this.#links.get(node);
@@ -278,11 +290,30 @@ export class Downstream {
   }
 
   #podChanged(event: InformerEvent<Pod>): void {
-    const { index } = this.#components;
+    const { index, tolerance } = this.#components;
     const { object } = event;
     const node = object.spec?.nodeName ?? "";
-    if (event.type === "deleted") this.#keepLast(node, object);
+    if (event.type !== "deleted") {
+      if (isForeign(object)) {
+        if (index.isEdge(node) && this.#signal !== undefined) this.#foreign.lookUp(node, this.#signal);
+        return;
+      }
+      tolerance.look(object);
+    }
+    if (event.type === "deleted" && !isForeign(object)) this.#keepLast(node, object);
     this.#follow(event.type === "deleted" ? index.deletePod(keyOf(object)) : index.setPod(object));
+    this.#look(node);
+  }
+
+  /** The pods of a node that became an edge after they were seen; what is newer meanwhile was told by the informer. */
+  #podsFound(node: string, found: readonly Pod[]): void {
+    const { index, pods, tolerance } = this.#components;
+    for (const pod of found) {
+      const seen = pods.get(keyOf(pod));
+      if (seen === undefined || !isForeign(seen) || seen.metadata?.uid !== pod.metadata?.uid) continue;
+      this.#follow(index.setPod(pod));
+      tolerance.look(pod);
+    }
     this.#look(node);
   }
 
@@ -314,6 +345,7 @@ export class Downstream {
   #look(node: string): void {
     const link = this.#links.get(node);
     if (link === undefined || !link.connected || !this.#synced || this.#signal === undefined) return;
+    if (this.#foreign.isPending(node)) return;
     link.dirty = true;
     if (link.running) return;
     link.running = true;

@@ -21,9 +21,11 @@ import {
 } from "../../common/module/mod.ts";
 import { Downstream } from "./downstream.ts";
 import { EdgeIndex } from "./edge_index.ts";
+import { edgePod, foreignPod } from "./edge_pods.ts";
 import { EDGE_ROLE_LABEL } from "./node_metadata.ts";
 import type { InformerSource } from "./object_watch.ts";
 import { completeOptions, type EdgeControllerOptions } from "./options.ts";
+import { OutageTolerance } from "./outage_tolerance.ts";
 import { readRecordedDeliveries } from "./recorded_deliveries.ts";
 import { withoutOwnRefusals } from "./own_refusals.ts";
 import { Upstream } from "./upstream.ts";
@@ -54,7 +56,9 @@ export function edgeController(
   const index = new EdgeIndex();
   // The label is how upstream marks edge nodes; only pods that are bound can be an edge's.
   const nodes = informers(NODES, { labelSelector: `${EDGE_ROLE_LABEL}=` });
-  const pods = informers(PODS, { fieldSelector: "spec.nodeName!=" });
+  const pods = informers(PODS, { fieldSelector: "spec.nodeName!=" }, {
+    trim: (pod) => nodes.get(pod.spec?.nodeName ?? "") === undefined ? foreignPod(pod) : edgePod(pod),
+  });
 
   const send = async (message: Message, signal: AbortSignal): Promise<void> => {
     try {
@@ -73,6 +77,14 @@ export function edgeController(
     pods,
     informers,
     index,
+    podsOfNode: async (name, signal) => {
+      const { items } = await kube.list(PODS, { fieldSelector: `spec.nodeName=${name}` }, {
+        signal,
+        map: edgePod,
+      });
+      return items;
+    },
+    tolerance: new OutageTolerance({ kube, index, clock, log: log.child("tolerance") }),
     recorded: (signal) =>
       readRecordedDeliveries({ kube, log }, { isNode: (name) => nodes.get(name) !== undefined, signal }),
     clock,

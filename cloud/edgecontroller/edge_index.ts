@@ -28,6 +28,11 @@ export class EdgeIndex {
   #edges = new Map<string, Counts>();
   #holders = new Map<string, Set<string>>();
 
+  /** Whether a node is an edge. */
+  isEdge(node: string): boolean {
+    return this.#edges.has(node);
+  }
+
   /** Begins or ends to count the references of a node's pods. */
   setEdge(node: string, isEdge: boolean): ReferenceChange {
     const change: ReferenceChange = { added: [], removed: [] };

@@ -42,8 +42,8 @@ export class Rig implements AsyncDisposable {
         return Promise.resolve();
       },
       kube: client,
-      informers: (type, selection) =>
-        informer(client, type, selection, { clock, log: silentLogger, random: () => 0 }),
+      informers: (type, selection, options) =>
+        informer(client, type, selection, { clock, log: silentLogger, random: () => 0, ...options }),
       clock,
       log,
       metrics,

@@ -42,7 +42,18 @@ function computeFingerprints(object: KubeObject): Fingerprints {
     & Record<string, unknown>;
   const { resourceVersion: _rv, generation: _generation, managedFields: _fields, ...kept } =
     metadata as ObjectMeta;
-  return { base: digest([kept, rest]), status: digest(status ?? null, HEARTBEAT_TIMES) };
+  return {
+    base: digest([kept, withoutTolerationSeconds(rest)]),
+    status: digest(status ?? null, HEARTBEAT_TIMES),
+  };
+}
+
+/** How long a pod tolerates a taint is for whoever evicts it; its node does not act on it. */
+function withoutTolerationSeconds(rest: Record<string, unknown>): Record<string, unknown> {
+  const { spec } = rest as { spec?: { tolerations?: unknown } };
+  if (!Array.isArray(spec?.tolerations)) return rest;
+  const tolerations = spec.tolerations.map(({ tolerationSeconds: _, ...toleration }) => toleration);
+  return { ...rest, spec: { ...spec, tolerations } };
 }
 
 /** Renewed with every heartbeat and probe, without anything having changed. */

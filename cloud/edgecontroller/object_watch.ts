@@ -1,7 +1,13 @@
 import type { ConfigMap, Secret } from "../../common/api/core_v1.ts";
 import type { KubeObject } from "../../common/api/meta_v1.ts";
 import { CONFIG_MAPS, SECRETS } from "../../common/kubeclient/mod.ts";
-import type { Informer, InformerEvent, ResourceType, Selection } from "../../common/kubeclient/mod.ts";
+import type {
+  Informer,
+  InformerEvent,
+  InformerOptions,
+  ResourceType,
+  Selection,
+} from "../../common/kubeclient/mod.ts";
 import type { Clock } from "../../common/module/mod.ts";
 import type { Lookup } from "./plan.ts";
 import { type Reference, referenceKey } from "./pod_references.ts";
@@ -11,6 +17,7 @@ import type { Tasks } from "./tasks.ts";
 export type InformerSource = <T extends KubeObject>(
   type: ResourceType<T>,
   selection: Selection,
+  options?: Pick<InformerOptions<T>, "trim">,
 ) => Informer<T>;
 
 interface Watched {

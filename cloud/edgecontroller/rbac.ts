@@ -12,7 +12,7 @@ export interface PolicyRule {
 export const EDGE_CONTROLLER_RULES: readonly PolicyRule[] = [
   { apiGroups: [""], resources: ["nodes"], verbs: ["get", "list", "watch", "create", "patch"] },
   { apiGroups: [""], resources: ["nodes/status"], verbs: ["patch", "update"] },
-  { apiGroups: [""], resources: ["pods"], verbs: ["get", "list", "watch", "create", "delete"] },
+  { apiGroups: [""], resources: ["pods"], verbs: ["get", "list", "watch", "create", "patch", "delete"] },
   { apiGroups: [""], resources: ["pods/status"], verbs: ["patch", "update"] },
   { apiGroups: [""], resources: ["configmaps", "secrets"], verbs: ["get", "list", "watch"] },
   { apiGroups: [""], resources: ["persistentvolumes", "persistentvolumeclaims"], verbs: ["get"] },
