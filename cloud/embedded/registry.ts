@@ -1,5 +1,6 @@
 import { StatusError } from "../../common/errors/mod.ts";
 import type { Clock } from "../../common/module/mod.ts";
+import { differInTimesOnly, trackWrite } from "./apply/field_manager.ts";
 import { type ApiObject, jsonEqual, timeText } from "./object.ts";
 import { type DeleteOptions, planDeletion } from "./deletion.ts";
 import {
@@ -34,6 +35,8 @@ export interface WriteOptions {
   dryRun?: boolean;
   /** What of the object is written; everything but the status when absent. */
   subresource?: "status" | "finalize" | "binding";
+  /** Who writes, as `metadata.managedFields` is to name them; that stays as it is given when absent. */
+  manager?: string;
 }
 
 /** What became of a deletion: the last state of the object, and whether it is gone. */
@@ -55,18 +58,22 @@ export class Registry {
   readonly #clock: Clock;
   readonly #caches = new Map<string, WatchCache>();
   readonly #around: Surroundings;
+  readonly #limits: WatchCacheLimits;
+  readonly #followers = new Set<(definition: ResourceDefinition) => void>();
+  readonly #damaged: Array<{ object: StoredObject; error: unknown }> = [];
 
   constructor({ store, table, clock }: RegistryComponents, limits: WatchCacheLimits = {}) {
     this.table = table;
     this.#store = store;
     this.#clock = clock;
+    this.#limits = limits;
     for (const definition of table.stored()) {
       this.#caches.set(
         keyOfResource(definition),
         new WatchCache((object) => readEntry(object, definition), store.version, limits),
       );
     }
-    for (const object of store.load()) this.#caches.get(object.resource)?.load(object);
+    for (const object of store.load()) this.#load(object);
     this.#around = {
       get now() {
         return clock.now();
@@ -75,7 +82,58 @@ export class Registry {
         const entry = this.#caches.get(resource)?.get(namespace, name);
         return entry === undefined ? undefined : JSON.parse(entry.text);
       },
+      entries: (resource) => this.#caches.get(resource)?.list() ?? [],
     };
+  }
+
+  /** Objects that cannot be read; they are neither served nor changed. */
+  get damaged(): ReadonlyArray<{ object: StoredObject; error: unknown }> {
+    return this.#damaged;
+  }
+
+  /** Serves a resource under these definitions instead of those it had, with the objects that are stored of it. */
+  attach(definitions: readonly ResourceDefinition[]): void {
+    const primary = definitions.find(({ storedAs }) => storedAs?.primary);
+    if (primary === undefined) throw new TypeError("Cannot attach a resource: no definition is primary");
+    const key = primary.storedAs!.key;
+    const before = this.table.custom(key)[0];
+    this.table.setCustom(key, definitions);
+    const cache = this.#caches.get(key);
+    if (cache === undefined) {
+      const made = new WatchCache((object) => readEntry(object, primary), this.#store.version, this.#limits);
+      this.#caches.set(key, made);
+      for (const object of this.#store.load(key)) this.#load(object);
+      for (const listener of this.#followers) listener(primary);
+      return;
+    }
+    // Whoever watches is to begin again with what the objects are now.
+    cache.endWatches();
+    if (before?.readFields !== undefined || primary.readFields !== undefined) {
+      cache.reread((object) => readEntry(object, primary));
+    }
+  }
+
+  /** Serves a resource no more, or as it was before anything was attached in its place. */
+  detach(key: string): void {
+    const built = this.table.setCustom(key, []);
+    this.#caches.get(key)?.endWatches();
+    if (built === undefined) this.#caches.delete(key);
+    else this.#caches.get(key)?.reread((object) => readEntry(object, built));
+  }
+
+  /** Tells of every resource that is attached from now on and was not there before; returns the remover. */
+  follow(listener: (definition: ResourceDefinition) => void): () => void {
+    this.#followers.add(listener);
+    return () => this.#followers.delete(listener);
+  }
+
+  #load(object: StoredObject): void {
+    try {
+      this.#caches.get(object.resource)?.load(object);
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      this.#damaged.push({ object, error });
+    }
   }
 
   /** The newest resourceVersion. */
@@ -137,10 +195,11 @@ export class Registry {
     }
     if (definition.status !== undefined && !definition.keepsStatusOnCreate) delete object.status;
     definition.applyDefaults?.(object);
+    this.#track(definition, undefined, object, options);
     definition.prepareForCreate?.(object, this.#around);
     refuse(definition, object, [
       ...validateMetadata(object, definition),
-      ...definition.validate?.(object) ?? [],
+      ...definition.validateWrite?.({ object, old: undefined }) ?? definition.validate?.(object) ?? [],
     ]);
     if (this.cache(definition).get(namespace, meta.name ?? "") !== undefined) {
       throw alreadyExists(definition, meta.name ?? "");
@@ -175,7 +234,8 @@ export class Registry {
         expectedVersion: entry.version,
       }));
     }
-    if (options.dryRun || jsonEqual(object, old)) return object;
+    if (jsonEqual(object, old) || sameButTimes(object, old)) return options.dryRun ? object : old;
+    if (options.dryRun) return object;
     return this.#replace(definition, entry, object);
   }
 
@@ -199,8 +259,9 @@ export class Registry {
     definition: ResourceDefinition,
     old: ApiObject,
     wanted: ApiObject,
-    { subresource }: WriteOptions,
+    options: WriteOptions,
   ): ApiObject {
+    const { subresource } = options;
     const name = old.metadata.name ?? "";
     const meta = wanted.metadata;
     const [asked, present] = [meta.resourceVersion ?? "", old.metadata.resourceVersion ?? ""];
@@ -238,18 +299,37 @@ export class Registry {
     });
     object.metadata = withoutUndefined(kept);
     definition.applyDefaults?.(object);
+    this.#track(definition, old, object, options);
     if (subresource === undefined) definition.prepareForUpdate?.(object, old, this.#around);
-    if (definition.generation && subresource !== "status" && !jsonEqual(object.spec, old.spec)) {
+    if (subresource !== "status" && isNewGeneration(definition, object, old)) {
       object.metadata.generation = (old.metadata.generation ?? 0) + 1;
     }
     const errors: FieldError[] = [
       ...validateMetadata(object, definition),
       ...validateMetadataUpdate(object, old),
-      ...definition.validate?.(object) ?? [],
-      ...subresource === "binding" ? [] : definition.validateUpdate?.(object, old) ?? [],
     ];
+    if (definition.needsVersion && asked === "") errors.push(versionMissing());
+    if (definition.validateWrite !== undefined) {
+      errors.push(...definition.validateWrite({ object, old, subresource }));
+    } else {
+      errors.push(
+        ...definition.validate?.(object) ?? [],
+        ...subresource === "binding" ? [] : definition.validateUpdate?.(object, old) ?? [],
+      );
+    }
     refuse(definition, object, errors);
     return withoutUndefined(object);
+  }
+
+  /** Notes whose fields are whose; before admission and the server itself set any, which belong to nobody. */
+  #track(
+    definition: ResourceDefinition,
+    old: ApiObject | undefined,
+    object: ApiObject,
+    { manager, subresource }: WriteOptions,
+  ): void {
+    if (manager === undefined) return;
+    trackWrite(old, object, { definition, manager, subresource: subresource ?? "", now: this.#clock.now() });
   }
 
   #replace(definition: ResourceDefinition, entry: CacheEntry, object: ApiObject): ApiObject {
@@ -305,6 +385,31 @@ function isDone({ metadata, spec }: ApiObject): boolean {
       ? spec.finalizers.length
       : 0;
   return (metadata.finalizers ?? []).length === 0 && held === 0;
+}
+
+/** Whether nothing would change but when fields became what they are. */
+function sameButTimes(object: ApiObject, old: ApiObject): boolean {
+  const timeless = ({ metadata, ...rest }: ApiObject) => ({
+    ...rest,
+    metadata: { ...metadata, managedFields: undefined },
+  });
+  return differInTimesOnly(object.metadata.managedFields, old.metadata.managedFields) &&
+    jsonEqual(timeless(object), timeless(old));
+}
+
+/** Whether a change is one that `metadata.generation` counts. */
+function isNewGeneration({ generation }: ResourceDefinition, object: ApiObject, old: ApiObject): boolean {
+  if (generation !== "content") return generation === true && !jsonEqual(object.spec, old.spec);
+  const content = ({ metadata: _, ...rest }: ApiObject) => rest;
+  return !jsonEqual(content(object), content(old));
+}
+
+function versionMissing(): FieldError {
+  return {
+    reason: "FieldValueInvalid",
+    field: "metadata.resourceVersion",
+    message: "Invalid value: 0x0: must be specified for an update",
+  };
 }
 
 function refuse(definition: ResourceDefinition, object: ApiObject, errors: readonly FieldError[]): void {

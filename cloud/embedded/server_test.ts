@@ -408,9 +408,9 @@ test("status and spec are written apart, and the generation counts changes of th
   assert.equal(selector.status, 422);
 });
 
-test("server-side apply is refused, not done wrong", async (api) => {
+test("what is applied in a form that is not read is refused, not done wrong", async (api) => {
   const answer = await api.request("PATCH", `${CONFIG_MAPS}/a?fieldManager=me`, configMap("a"), {
-    "content-type": "application/apply-patch+yaml",
+    "content-type": "application/apply-patch+cbor",
   });
   assert.deepEqual([answer.status, answer.body.reason], [415, "UnsupportedMediaType"]);
 });

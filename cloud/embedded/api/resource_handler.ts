@@ -3,6 +3,7 @@ import type { ApiObject } from "../object.ts";
 import type { Registry } from "../registry.ts";
 import { keyOfResource, type ResourceDefinition } from "../resources/definition.ts";
 import { methodNotAllowed } from "../resources/errors.ts";
+import { APPLY_TYPE, applyObject } from "./apply.ts";
 import { contentTypeOf, parseBody, readText, readValue, unsupported } from "./body.ts";
 import { outputForm } from "./negotiate.ts";
 import { printList, printObject, readSelection } from "./read.ts";
@@ -13,11 +14,12 @@ import {
   applyPatch,
   decodeObject,
   kindOf,
-  PATCH_TYPES,
+  patchTypesOf,
   readDeleteOptions,
   readDryRun,
   readFieldValidation,
 } from "./write.ts";
+import { readManager, refuseForce } from "./write_options.ts";
 
 /** What requests for resources are answered with. */
 export interface ResourceComponents extends SubresourceComponents {
@@ -57,6 +59,15 @@ export async function handleResource(
   const { request, definition, path } = asked;
   if (!definition.namespaced && path.namespace !== undefined) throw notFoundPath();
   if (definition.namespaced && path.name !== undefined && path.namespace === undefined) throw notFoundPath();
+  const { warning } = definition.custom ?? {};
+  if (warning === undefined) return await handleObjects(components, asked);
+  const response = await handleObjects(components, asked);
+  response.headers.append("warning", `299 - ${JSON.stringify(warning)}`);
+  return response;
+}
+
+async function handleObjects(components: ResourceComponents, asked: ResourceRequest): Promise<Response> {
+  const { request, path } = asked;
   if (path.subresource !== undefined) return await handleSubresource(components, asked);
   switch (request.method) {
     case "GET":
@@ -90,7 +101,7 @@ function read(
   }
   if (path.name !== undefined) {
     const entry = registry.entry(definition, { namespace: path.namespace ?? "", name: path.name });
-    return jsonResponse(printObject(definition, entry.text, form, query, now()));
+    return jsonResponse(printObject(definition, entry, form, query, now()));
   }
   const selection = readSelection(definition, path.namespace, query);
   return jsonResponse(printList(registry, definition, selection, { query, form, now: now() }));
@@ -106,20 +117,28 @@ export function printWritten(
   const form = outputForm(request.headers.get("accept"));
   if (form === "object") return jsonResponse(JSON.stringify(object), options);
   const stored = definition.storedAs?.toStored(object) ?? object;
-  return jsonResponse(printObject(definition, JSON.stringify(stored), form, query, now()), options);
+  const entry = { text: JSON.stringify(stored), version: 0 };
+  return jsonResponse(printObject(definition, entry, form, query, now()), options);
 }
 
 async function create(components: ResourceComponents, asked: ResourceRequest): Promise<Response> {
   const { request, definition, path, query } = asked;
   if (path.name !== undefined) throw methodNotAllowed();
   if (definition.namespaced && path.namespace === undefined) throw methodNotAllowed();
+  if (definition.custom?.terminating) {
+    throw new StatusError(
+      "MethodNotAllowed",
+      "create not allowed while custom resource definition is terminating",
+    );
+  }
   outputForm(request.headers.get("accept"));
   const dryRun = readDryRun(query.getAll("dryRun"));
   const validation = readFieldValidation(query);
   const warnings: string[] = [];
   const body = await readValue(request, { [definition.kind]: definition.schema });
   const object = decodeObject(body, kindOf(definition), validation, warnings);
-  const created = components.registry.create(definition, path.namespace ?? "", object, { dryRun });
+  const manager = readManager(request, query, "CreateOptions");
+  const created = components.registry.create(definition, path.namespace ?? "", object, { dryRun, manager });
   return printWritten(components, asked, created, { status: 201, warnings });
 }
 
@@ -133,7 +152,8 @@ async function update(components: ResourceComponents, asked: ResourceRequest): P
   const object = decodeObject(body, kindOf(definition), readFieldValidation(query), warnings);
   checkName(object, path.name, path.namespace);
   const ref = { namespace: path.namespace ?? "", name: path.name };
-  const updated = components.registry.update(definition, ref, () => object, { dryRun });
+  const manager = readManager(request, query, "UpdateOptions");
+  const updated = components.registry.update(definition, ref, () => object, { dryRun, manager });
   return printWritten(components, asked, updated, { warnings });
 }
 
@@ -173,10 +193,14 @@ export async function patchObject(
   const { request, definition, path, query } = asked;
   outputForm(request.headers.get("accept"));
   const contentType = contentTypeOf(request);
-  if (!(PATCH_TYPES as readonly string[]).includes(contentType)) {
+  const types = patchTypesOf(definition);
+  if (contentType === APPLY_TYPE) return await applyObject(components, asked, subresource);
+  if (!types.includes(contentType)) {
     await request.body?.cancel();
-    throw unsupported(contentType, PATCH_TYPES);
+    throw unsupported(contentType, [...types, APPLY_TYPE]);
   }
+  refuseForce(query);
+  const manager = readManager(request, query, "PatchOptions");
   const dryRun = readDryRun(query.getAll("dryRun"));
   const validation = readFieldValidation(query);
   const warnings: string[] = [];
@@ -184,8 +208,9 @@ export async function patchObject(
   const ref = { namespace: path.namespace ?? "", name: path.name ?? "" };
   const updated = components.registry.update(definition, ref, (current) => {
     const patched = applyPatch(current, document, contentType, definition.schema);
+    warnings.length = 0;
     return decodeObject(patched, kindOf(definition), validation, warnings);
-  }, { dryRun, subresource });
+  }, { dryRun, subresource, manager });
   return printWritten(components, asked, updated, { warnings });
 }
 
@@ -222,7 +247,7 @@ async function deleteCollection({ registry }: ResourceComponents, asked: Resourc
     items.push(registry.delete(definition, { namespace: entry.namespace, name: entry.name }, options).object);
   }
   return jsonResponse(JSON.stringify({
-    kind: `${definition.kind}List`,
+    kind: definition.listKind ?? `${definition.kind}List`,
     apiVersion: kindOf(definition).apiVersion,
     metadata: { resourceVersion: String(registry.version) },
     items,

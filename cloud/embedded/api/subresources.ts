@@ -37,6 +37,7 @@ import {
   readDryRun,
   readFieldValidation,
 } from "./write.ts";
+import { readManager } from "./write_options.ts";
 
 /** What subresources need besides the registry. */
 export interface SubresourceComponents {
@@ -101,8 +102,8 @@ async function handleStatus(components: ResourceComponents, asked: ResourceReque
   const ref = refOf(asked);
   if (request.method === "GET") {
     const form = outputForm(request.headers.get("accept"));
-    const { text } = components.registry.entry(definition, ref);
-    return jsonResponse(printObject(definition, text, form, query, components.now()));
+    const entry = components.registry.entry(definition, ref);
+    return jsonResponse(printObject(definition, entry, form, query, components.now()));
   }
   if (request.method === "PATCH") return await patchObject(components, asked, "status");
   if (request.method !== "PUT") throw methodNotAllowed();
@@ -113,6 +114,7 @@ async function handleStatus(components: ResourceComponents, asked: ResourceReque
   const updated = components.registry.update(definition, ref, () => object, {
     subresource: "status",
     dryRun,
+    manager: readManager(request, query, "UpdateOptions"),
   });
   return printWritten(components, asked, updated, { warnings });
 }
@@ -121,12 +123,13 @@ async function finalize(components: ResourceComponents, asked: ResourceRequest):
   if (asked.request.method !== "PUT") throw methodNotAllowed();
   const warnings: string[] = [];
   const object = await readBody(asked, kindOf(asked.definition), warnings);
+  const manager = readManager(asked.request, asked.query, "UpdateOptions");
   checkName(object, asked.path.name ?? "", undefined);
   const updated = components.registry.update(asked.definition, refOf(asked), (current) => ({
     ...current,
     metadata: { ...current.metadata, resourceVersion: object.metadata.resourceVersion },
     spec: { ...objectAt(current, "spec"), finalizers: valueAt(object, "spec", "finalizers") },
-  }), { subresource: "finalize" });
+  }), { subresource: "finalize", manager });
   return printWritten(components, asked, updated, { warnings });
 }
 

@@ -70,7 +70,7 @@ export function invalidObject(
   const list = texts.length === 1 ? texts[0] : `[${texts.join(", ")}]`;
   return new StatusError("Invalid", `${qualified} ${JSON.stringify(name)} is invalid: ${list}`, {
     details: {
-      name,
+      ...(name === "" ? {} : { name }),
       ...(group === "" ? {} : { group }),
       kind,
       causes: errors.map(({ reason, field, message }) => ({ reason, field, message })),

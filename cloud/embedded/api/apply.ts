@@ -1,0 +1,152 @@
+import { StatusError } from "../../../common/errors/mod.ts";
+import { applyConfiguration, type FieldWrite } from "../apply/field_manager.ts";
+import { type ApiObject, checkDepth, isObject, type JsonObject } from "../object.ts";
+import { conflict, notFound } from "../resources/errors.ts";
+import { readText } from "./body.ts";
+import { outputForm } from "./negotiate.ts";
+import {
+  checkName,
+  printWritten,
+  type ResourceComponents,
+  type ResourceRequest,
+} from "./resource_handler.ts";
+import { decodeObject, type FieldValidation, kindOf, readDryRun, readFieldValidation } from "./write.ts";
+import { readApplyOptions } from "./write_options.ts";
+
+/** Media type of an applied configuration. */
+export const APPLY_TYPE = "application/apply-patch+yaml";
+
+/**
+ * Answers a request to apply a configuration: makes the object where there is none, merges into it where there is.
+ * Upstream: k8s.io/apiserver pkg/endpoints/handlers/patch.go (applyPatcher) @ v1.33
+ * @throws {StatusError}
+ */
+export async function applyObject(
+  components: ResourceComponents,
+  asked: ResourceRequest,
+  subresource: "status" | undefined,
+): Promise<Response> {
+  const { request, definition, path, query } = asked;
+  const { registry } = components;
+  outputForm(request.headers.get("accept"));
+  const { manager, force } = readApplyOptions(query);
+  const dryRun = readDryRun(query.getAll("dryRun"));
+  const warnings: string[] = [];
+  const config = await parseApplied(await readText(request), readFieldValidation(query), warnings);
+  const ref = { namespace: path.namespace ?? "", name: path.name ?? "" };
+  const write = { definition, manager, subresource: subresource ?? "", now: components.now() };
+  const merge = (live: ApiObject | undefined) => merged(live, config, write, force, ref);
+  if (registry.cache(definition).get(ref.namespace, ref.name) !== undefined) {
+    const updated = registry.update(definition, ref, merge, { dryRun, subresource });
+    return printWritten(components, asked, updated, { warnings });
+  }
+  if (subresource !== undefined) throw notFound(definition, ref.name);
+  const made = merge(undefined);
+  delete made.metadata.resourceVersion;
+  const created = registry.create(definition, ref.namespace, made, { dryRun });
+  return printWritten(components, asked, created, { status: 201, warnings });
+}
+
+function merged(
+  live: ApiObject | undefined,
+  config: JsonObject,
+  write: FieldWrite,
+  force: boolean,
+  ref: { namespace: string; name: string },
+): ApiObject {
+  const { definition } = write;
+  const given = applyConfiguration(live, config, write, force);
+  // What is not of the type was refused before, in the words of what is merged.
+  const object = decodeObject(given, kindOf(definition), "Ignore", []);
+  const { uid = "", namespace = "" } = object.metadata;
+  if (live === undefined && uid !== "") {
+    throw conflict(
+      definition,
+      ref.name,
+      `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
+    );
+  }
+  if (definition.namespaced && namespace !== "" && namespace !== ref.namespace) throw wrongNamespace();
+  if ((object.metadata.name ?? "") === "") {
+    throw new StatusError(
+      "BadRequest",
+      `the name of the object (${ref.name} based on URL) was undeterminable: name must be provided`,
+    );
+  }
+  checkName(object, ref.name, definition.namespaced ? ref.namespace : undefined);
+  return object;
+}
+
+function wrongNamespace(): StatusError {
+  return new StatusError(
+    "BadRequest",
+    "the namespace of the provided object does not match the namespace sent on the request",
+  );
+}
+
+/** Reads an applied configuration, in YAML or JSON. @throws {StatusError} BadRequest */
+export async function parseApplied(
+  text: string,
+  validation: FieldValidation,
+  warnings: string[],
+): Promise<JsonObject> {
+  const value = parseJson(text) ?? await parseYaml(text, validation, warnings);
+  checkDepth(value);
+  if (isObject(value)) return value;
+  if (value === null || value === undefined) return {};
+  const kind = Array.isArray(value) ? "array" : typeof value === "boolean" ? "bool" : typeof value;
+  throw new StatusError(
+    "BadRequest",
+    `error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal ${kind} into Go value of type map[string]interface {}`,
+  );
+}
+
+/** JSON, as programs send it; undefined where the text is none and may yet be YAML. */
+function parseJson(text: string): unknown {
+  if (!/^\s*\{/.test(text)) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+async function parseYaml(text: string, validation: FieldValidation, warnings: string[]): Promise<unknown> {
+  // The library takes megabytes, and kubectl sends JSON.
+  const { LineCounter, parseDocument } = await import("yaml");
+  const lines = new LineCounter();
+  const document = parseDocument(text, { schema: "core", lineCounter: lines, prettyErrors: false });
+  const twice: string[] = [];
+  for (const error of document.errors) {
+    if (error.code !== "DUPLICATE_KEY") {
+      throw new StatusError(
+        "BadRequest",
+        `error decoding YAML: error converting YAML to JSON: yaml: line ${
+          lines.linePos(error.pos[0]).line
+        }: ${error.message}`,
+        { cause: error },
+      );
+    }
+    const key = /^[^:\n]*/.exec(text.slice(error.pos[0], error.pos[0] + 100))?.[0].trim() ?? "";
+    twice.push(`  line ${lines.linePos(error.pos[0]).line}: key ${JSON.stringify(key)} already set in map`);
+  }
+  if (twice.length > 0) {
+    const problem = `error converting YAML to JSON: yaml: unmarshal errors:\n${
+      twice.slice(0, 20).join("\n")
+    }`;
+    if (validation === "Strict") {
+      throw new StatusError("BadRequest", `error strict decoding YAML: ${problem}`);
+    }
+    if (validation === "Warn") warnings.push(problem);
+  }
+  try {
+    return document.toJS({ maxAliasCount: 50 });
+  } catch (cause) {
+    throw new StatusError(
+      "BadRequest",
+      `error decoding YAML: error converting YAML to JSON: ${cause instanceof Error ? cause.message : cause}`,
+      { cause },
+    );
+  }
+}
