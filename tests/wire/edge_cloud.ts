@@ -148,6 +148,11 @@ export class EdgeCloud implements AsyncDisposable {
     );
   }
 
+  /** What it would answer by itself. */
+  wouldAnswer(request: Message): Answer {
+    return this.#ownAnswer(request);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#accepting = false;
     await this.pki[Symbol.asyncDispose]();

@@ -39,7 +39,14 @@ export interface EdgeCoreOptions {
   recentMs?: number;
 }
 
-/** Pictures that the engine has. */
+/** Whole milliseconds, as the system's clock has them, whatever was slept. */
+class WholeClock extends FakeClock {
+  override now(): number {
+    return Math.floor(super.now());
+  }
+}
+
+/** Images that the engine has. */
 export const IMAGES = ["docker.io/local/busybox:1", "busybox:1", "kubeedge/pause:3.6"];
 
 export interface EdgeCore extends AsyncDisposable {
@@ -74,7 +81,7 @@ export const breathe = () => new Promise<void>((resolve) => setTimeout(resolve, 
 
 /** Starts an edgecore; `await using` stops it and the engine. */
 export function startEdgeCore(options: EdgeCoreOptions): EdgeCore {
-  const { clock = new FakeClock(Date.now()), directory, hub } = options;
+  const { clock = new WholeClock(Date.now()), directory, hub } = options;
   const runtime = options.runtime ?? new LoopbackRuntime({
     clock,
     images: IMAGES.map((reference) => ({ reference })),
@@ -141,7 +148,9 @@ export function startEdgeCore(options: EdgeCoreOptions): EdgeCore {
     await clock.advance(ms);
     await breathe();
     if (ended !== undefined && !controller.signal.aborted) {
-      throw new Error(`edgecore has ended: ${ended.error}\n${logged.slice(-20).join("")}`);
+      throw new Error(`edgecore has ended: ${ended.error}\n${logged.slice(-20).join("")}`, {
+        cause: ended.error,
+      });
     }
   };
   let stopped: Promise<void> | undefined;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type Message, printMessage } from "../../common/model/mod.ts";
-import { isObject, type Json } from "./edge_cloud.ts";
+import { isObject, type Json, podOf } from "./edge_cloud.ts";
 import { configMapOf, startBench } from "./edge_bench.ts";
 import { readRecording } from "./edge_recording.ts";
 
@@ -126,6 +126,57 @@ function deletesWitness(json: unknown): boolean {
   const { operation, resource } = json.route;
   return resource === "default/pod/witness" && ["delete", "update", "insert"].includes(String(operation));
 }
+
+const VOLUMES = [{ name: "v", configMap: { name: "probe" } }, { name: "s", secret: { secretName: "none" } }];
+
+Deno.test("edgecore outlives any answer to its requests, and goes on asking", async () => {
+  await using bench = await startBench();
+  const { cloud, edge } = bench;
+  const step = fc.record({
+    place: fc.nat(),
+    put: PUT,
+    as: fc.constantFrom("response", "error", "update", "delete", ""),
+    silent: fc.boolean(),
+  });
+  let spoilt = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.infiniteStream(step), async (stream) => {
+      const own = cloud.answer;
+      let inside = false;
+      cloud.answer = (request) => {
+        if (inside) return undefined;
+        const { place, put, as, silent } = stream.next().value;
+        if (silent && place % 4 === 0) return "silence";
+        inside = true;
+        const good = cloud.wouldAnswer(request);
+        inside = false;
+        if (good === undefined || good === "silence") return good;
+        // What a pod is to be is the cloud's to say; everything around it is not.
+        const open = places(good.content).filter((at) => !at.includes("spec"));
+        spoilt++;
+        return {
+          ...good,
+          operation: as,
+          content: replaceAt(good.content, open[place % open.length]!, () => put),
+        };
+      };
+      const asking = podOf("asking", { version: cloud.nextVersion(), spec: { volumes: VOLUMES } });
+      cloud.objects.set("default/pod/asking", asking);
+      cloud.push("update", "default/pod/asking", asking);
+      await edge.pass(65_000, 1000);
+      cloud.answer = own;
+      cloud.push("delete", "default/pod/asking", podOf("asking", { version: cloud.nextVersion() }));
+      await edge.pass(65_000, 1000);
+      await bench.healthy();
+      const leases = cloud.requests("update", /lease/).length;
+      await edge.until("the lease is renewed", () => cloud.requests("update", /lease/).length > leases, {
+        stepMs: 500,
+      });
+    }),
+    { numRuns: 12 },
+  );
+  assert.ok(spoilt > 60, `${spoilt} answers were spoilt`);
+});
 
 /** A frame of each type of the catalogue that comes down, with what its content is. */
 const DOWNSTREAM: ReadonlyArray<{ type: string; route: Partial<Message["route"]>; content: unknown }> = [
