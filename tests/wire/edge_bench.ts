@@ -102,3 +102,43 @@ export async function startBench(hub: Partial<EdgeHubOptions> = {}): Promise<Edg
   assert.equal(witness.length, 1);
   return bench;
 }
+
+/** Something that upstream's cloud does; `act` plays it, afterwards the bench must be healthy. */
+export interface Quirk {
+  /** Of `reference/cloud-edge-protocol.md`. */
+  section: string;
+  quirk: string;
+  act: (bench: EdgeBench) => Promise<void>;
+}
+
+/** Plays each in a step of its own. */
+export async function playAll(t: Deno.TestContext, quirks: readonly Quirk[]): Promise<void> {
+  await using bench = await startBench();
+  for (const { section, quirk, act } of quirks) {
+    await t.step(`${section} ${quirk}`, async () => {
+      await act(bench);
+      await bench.healthy();
+    });
+  }
+}
+
+/** A pod that the cloud has, in a version newer than any. */
+export const podIn = (bench: EdgeBench, name: string, more: Parameters<typeof podOf>[1] = {}) => {
+  const pod = podOf(name, { version: bench.cloud.nextVersion(), ...more });
+  bench.cloud.objects.set(`default/pod/${name}`, pod);
+  return pod;
+};
+
+/** A pod that was pushed and runs. */
+export async function runPod(bench: EdgeBench, name: string): Promise<Json> {
+  const pod = podIn(bench, name);
+  await bench.acknowledged("update", `default/pod/${name}`, pod);
+  await bench.running(name);
+  return pod;
+}
+
+/** Waits until the engine has nothing of a pod. */
+export async function untilGone(bench: EdgeBench, name: string): Promise<void> {
+  for (let i = 0; i < 200 && (await bench.containers(name)).length > 0; i++) await bench.edge.pass(100, 50);
+  assert.deepEqual(await bench.containers(name), [], `pod ${name} is gone from the engine`);
+}
