@@ -3,28 +3,47 @@
  *
  *     controlplane   the embedded Kubernetes API and its controllers, where it is enabled
  *     hub            cloudhub
- *     controllers    edgecontroller
+ *     controllers    edgecontroller, custom resources
+ *     credentials    where a kubeconfig names a command or an issuer that gives them
  *
- * The process itself serves `/metrics` and `/healthz`, and then gives up what it may do.
+ * The process itself serves `/metrics` and `/healthz`, waits for the Kubernetes API, and then gives up what it may do.
  */
 import { splitHostPort } from "../common/config/mod.ts";
 import type { Logging } from "../common/core/mod.ts";
-import { type KubeClientConfig, loadKubeConfig } from "../common/kubeclient/mod.ts";
 import {
+  type CredentialAnswer,
+  type CredentialQuestion,
+  findTokenEndpoint,
+  type KubeClientConfig,
+  remoteCredentials,
+} from "../common/kubeclient/mod.ts";
+import {
+  aborted,
   type Compartment,
   compartment,
-  deferModule,
+  connectPort,
+  defineModule,
   lockdown,
   type Logger,
+  Mailbox,
   type Module,
   runAll,
+  systemClock,
 } from "../common/module/mod.ts";
 import type { CloudHubOptions } from "./cloudhub/mod.ts";
 import { cloudHubPermissions } from "./cloudhub/permissions.ts";
 import type { ControllersInit } from "./compartments/controllers.ts";
 import type { ControlPlaneInit } from "./compartments/controlplane.ts";
 import type { HubInit } from "./compartments/hub.ts";
+import type { CredentialsInit } from "./compartments/credentials.ts";
 import type { CloudCoreConfig, ControlPlane, DecidedCloudCore } from "./config/mod.ts";
+import {
+  asksForCredentials,
+  credentialPermissions,
+  kubePermissions,
+  readKubeAccess,
+  waitForApi,
+} from "./kube_access.ts";
 import { monitor } from "./monitor/mod.ts";
 import { idleModules } from "./supported.ts";
 
@@ -42,13 +61,14 @@ function entry(name: string): URL {
 export function cloudCompartmentPermissions(
   { config, controlPlane }: DecidedCloudCore,
   kube: KubeClientConfig,
-): Record<"controlplane" | "hub" | "controllers", Deno.PermissionOptionsObject> {
+): Record<"controlplane" | "hub" | "controllers" | "credentials", Deno.PermissionOptionsObject> {
   return {
     controlplane: controlPlane.kind === "embedded"
       ? controlPlanePermissions(controlPlaneInit(controlPlane.embedded))
       : {},
     hub: merge(cloudHubPermissions(hubOptions(config)), kubePermissions(kube)),
     controllers: kubePermissions(kube),
+    credentials: credentialPermissions(kube),
   };
 }
 
@@ -71,45 +91,98 @@ export function cloudCore(
     running.push(made);
     return made;
   };
-  const channel = new MessageChannel();
-  const modules: Module[] = [];
+  const collect = async () => (await Promise.all(running.map((each) => each.collect()))).flat();
+  let serves = false;
+
+  /** The compartments that use the Kubernetes API, once it answers. */
+  const edgeSide = defineModule("edgeside", async ({ signal, ready }) => {
+    const { kube, credentials } = await reachKube(signal);
+    const permissions = cloudCompartmentPermissions(decided, kube);
+    const channel = new MessageChannel();
+    const ports = (name: string): Record<string, MessagePort> => {
+      const port = credentials(name);
+      return port === undefined ? {} : { credentials: port };
+    };
+    const shared = withoutSecrets(kube);
+    const modules: Compartment[] = [start<HubInit>({
+      name: "hub",
+      permissions: permissions.hub,
+      init: { kube: shared, hub: hubOptions(config) },
+      ports: { edgecontroller: channel.port1, ...ports("hub") },
+    })];
+    if (config.modules.edgeController.enable) {
+      modules.push(start<ControllersInit>({
+        name: "controllers",
+        permissions: permissions.controllers,
+        init: {
+          kube: shared,
+          edgeController: {
+            advertiseAddress: config.modules.cloudHub.advertiseAddress[0]!,
+            nodeUpdateFrequencyMs: config.modules.edgeController.nodeUpdateFrequency * 1000,
+          },
+        },
+        ports: { cloudhub: channel.port2, ...ports("controllers") },
+      }));
+    }
+    Promise.all(modules.map((module) => module.loaded)).then(ready);
+    Promise.all(modules.map((module) => module.ready)).then(() => serves = true);
+    await runAtOnce(modules, signal);
+  });
+
+  /** Reads the kubeconfig, starts what gives the credential where that takes something, waits for the API server. */
+  async function reachKube(
+    signal: AbortSignal,
+  ): Promise<{ kube: KubeClientConfig; credentials: (peer: string) => MessagePort | undefined }> {
+    const kube = await readKubeAccess(controlPlane, config);
+    if (kube.exec === undefined) await Deno.permissions.revoke({ name: "run" });
+    if (controlPlane.kind === "embedded") return { kube, credentials: () => undefined };
+    const clock = systemClock;
+    const wait = { clock, log: log.child("kubernetes"), signal };
+    if (!asksForCredentials(kube)) {
+      await waitForApi(kube, wait);
+      return { kube, credentials: () => undefined };
+    }
+    if (kube.oidc !== undefined) kube.oidc.tokenEndpoint = await findTokenEndpoint(kube.oidc);
+    const peers = new Map(["main", "hub", "controllers"].map((name) => [name, new MessageChannel()]));
+    const given = start<CredentialsInit>({
+      name: "credentials",
+      permissions: cloudCompartmentPermissions(decided, kube).credentials,
+      init: { kube, peers: [...peers.keys()] },
+      ports: Object.fromEntries([...peers].map(([name, { port1 }]) => [name, port1])),
+    });
+    giver.resolve(given);
+    await given.loaded;
+    const answers = new Mailbox<CredentialAnswer>("credentials", 16);
+    const { port2 } = peers.get("main")!;
+    const ask = connectPort<CredentialQuestion, CredentialAnswer>(port2, answers);
+    try {
+      await waitForApi(kube, { ...wait, credentials: remoteCredentials(ask, answers, clock) });
+    } finally {
+      answers.close();
+      port2.close();
+    }
+    return { kube, credentials: (peer) => peers.get(peer)?.port2 };
+  }
+
+  /** Runs what gives credentials, from when it is known whether anything does. */
+  const giver = Promise.withResolvers<Compartment>();
+  const credentialGiver = defineModule("credentials", async ({ signal, ready }) => {
+    ready();
+    const given = await Promise.race([giver.promise, aborted(signal)]);
+    await given?.run(signal);
+  });
+
+  const { host, port } = splitHostPort(config.commonConfig.monitorServer.bindAddress)!;
+  const modules: Module[] = [
+    monitor({ collect, serving: () => serves, log: log.child("monitor") }, { hostname: host, port }),
+  ];
   if (controlPlane.kind === "embedded") {
     const init = controlPlaneInit(controlPlane.embedded);
     modules.push(
       start<ControlPlaneInit>({ name: "controlplane", permissions: controlPlanePermissions(init), init }),
     );
   }
-  modules.push(deferModule("hub", async () => {
-    const kube = await kubeAccess(controlPlane, config);
-    const hub = hubOptions(config);
-    return start<HubInit>({
-      name: "hub",
-      permissions: cloudCompartmentPermissions(decided, kube).hub,
-      init: { kube, hub },
-      ports: { edgecontroller: channel.port1 },
-    });
-  }));
-  if (config.modules.edgeController.enable) {
-    modules.push(deferModule("controllers", async () => {
-      const kube = await kubeAccess(controlPlane, config);
-      return start<ControllersInit>({
-        name: "controllers",
-        permissions: cloudCompartmentPermissions(decided, kube).controllers,
-        init: {
-          kube,
-          edgeController: {
-            advertiseAddress: config.modules.cloudHub.advertiseAddress[0]!,
-            nodeUpdateFrequencyMs: config.modules.edgeController.nodeUpdateFrequency * 1000,
-          },
-        },
-        ports: { cloudhub: channel.port2 },
-      });
-    }));
-  }
-  const { host, port } = splitHostPort(config.commonConfig.monitorServer.bindAddress)!;
-  const collect = async () => (await Promise.all(running.map((each) => each.collect()))).flat();
-  modules.push(monitor({ collect, log: log.child("monitor") }, { hostname: host, port }));
-  modules.push(lockdown());
+  modules.push(credentialGiver, edgeSide, lockdown());
   return {
     run: (signal) => {
       const idle = idleModules(config);
@@ -145,30 +218,14 @@ function controlPlanePermissions(
   };
 }
 
-/** How to reach the Kubernetes API; the file of the embedded one exists once that is ready. */
-async function kubeAccess(
-  controlPlane: ControlPlane,
-  { kubeAPIConfig: { qps, burst } }: CloudCoreConfig,
-): Promise<KubeClientConfig> {
-  const path = controlPlane.kind === "embedded"
-    ? controlPlane.embedded.kubeConfig
-    : controlPlane.kind === "kubeconfig"
-    ? controlPlane.path
-    : undefined;
-  const { source: _source, namespace: _namespace, ...access } = await loadKubeConfig(
-    path === undefined ? {} : { path },
-  );
-  const server = controlPlane.kind !== "embedded" && controlPlane.server !== ""
-    ? controlPlane.server
-    : access.server;
-  return { ...access, server, rateLimit: { qps, burst } };
+/** What compartments need to know where another one gives them the credential. */
+function withoutSecrets({ exec: _exec, oidc: _oidc, ...kube }: KubeClientConfig): KubeClientConfig {
+  return kube;
 }
 
-/** What a user of the Kubernetes API may do: reach its address, or its proxy's, and read a token that is replaced. */
-function kubePermissions({ server, proxyUrl, tokenFile }: KubeClientConfig): Deno.PermissionOptionsObject {
-  const url = new URL(proxyUrl ?? server);
-  const port = url.port || (url.protocol === "http:" ? "80" : "443");
-  return { net: [`${url.hostname}:${port}`], ...(tokenFile === undefined ? {} : { read: [tokenFile] }) };
+/** Runs modules side by side: none waits until another can serve. */
+function runAtOnce(modules: readonly Module[], signal: AbortSignal): Promise<void> {
+  return runAll(modules.map((module) => ({ ...module, ready: Promise.resolve() })), signal);
 }
 
 function hubOptions({ modules: { cloudHub } }: CloudCoreConfig): CloudHubOptions {

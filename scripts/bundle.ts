@@ -22,6 +22,7 @@ export const PROGRAMS: readonly Program[] = [
     workers: [
       "cloud/compartments/controlplane.ts",
       "cloud/compartments/controllers.ts",
+      "cloud/compartments/credentials.ts",
       "cloud/compartments/hub.ts",
     ],
   },

@@ -1,5 +1,6 @@
 /**
- * The monitor server of cloudcore: `/metrics` in Prometheus' text format, and `/healthz`.
+ * The monitor server of cloudcore: `/metrics` in Prometheus' text format; `/livez`, whether it runs; `/healthz` and `/readyz`,
+ * whether nodes are served.
  *
  * Takes: the metrics of the compartments. Gives: nothing to other modules.
  * Upstream: kubeedge cloud/pkg/common/monitor/monitor.go @ 16cd854
@@ -11,6 +12,8 @@ import { aborted, defineModule, type Logger, type Module } from "../../common/mo
 export interface MonitorComponents {
   /** All metrics now. */
   collect: () => Promise<MetricFamily[]>;
+  /** Whether everything serves. @default always */
+  serving?: () => boolean;
   log: Logger;
 }
 
@@ -21,14 +24,20 @@ export interface MonitorOptions {
 }
 
 /** Serves until it is stopped; ready when bound. The run rejects when the address cannot be bound, naming the configuration key. */
-export function monitor({ collect, log }: MonitorComponents, options: MonitorOptions): Module {
+export function monitor(
+  { collect, serving = () => true, log }: MonitorComponents,
+  options: MonitorOptions,
+): Module {
   return defineModule("monitor", async ({ signal, ready }) => {
     const server = listen(options, async (request) => {
       const { pathname } = new URL(request.url);
       if (request.method !== "GET" && request.method !== "HEAD") {
         return new Response("Method Not Allowed\n", { status: 405 });
       }
-      if (pathname === "/healthz") return new Response("ok");
+      if (pathname === "/livez") return new Response("ok");
+      if (pathname === "/healthz" || pathname === "/readyz") {
+        return serving() ? new Response("ok") : new Response("starting\n", { status: 503 });
+      }
       if (pathname !== "/metrics") return new Response("Not Found\n", { status: 404 });
       return new Response(printMetrics(await collect()), {
         headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },

@@ -18,14 +18,21 @@ function freePort(): number {
 Deno.test("monitor() serves metrics and health, and nothing else", async () => {
   const port = freePort();
   const controller = new AbortController();
-  const module = monitor({ collect, log: silentLogger }, { hostname: "127.0.0.1", port });
+  let serves = false;
+  const module = monitor({ collect, serving: () => serves, log: silentLogger }, {
+    hostname: "127.0.0.1",
+    port,
+  });
   const running = module.run(controller.signal);
   await module.ready;
   const get = async (path: string, method = "GET") => {
     const response = await fetch(`http://127.0.0.1:${port}${path}`, { method });
     return [response.status, await response.text()];
   };
-  assert.deepEqual(await get("/healthz"), [200, "ok"]);
+  for (const path of ["/healthz", "/readyz"]) assert.deepEqual(await get(path), [503, "starting\n"]);
+  assert.deepEqual(await get("/livez"), [200, "ok"]);
+  serves = true;
+  for (const path of ["/healthz", "/readyz"]) assert.deepEqual(await get(path), [200, "ok"]);
   assert.deepEqual(await get("/metrics"), [200, "# HELP x_total X.\n# TYPE x_total counter\nx_total 3\n"]);
   assert.equal((await get("/other"))[0], 404);
   assert.equal((await get("/metrics", "POST"))[0], 405);

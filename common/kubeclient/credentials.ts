@@ -45,6 +45,7 @@ export function fileCredentials(
   let lookedAt: number | undefined;
   let current: Credential | undefined;
   let complaint = "";
+  let looking: Promise<void> | undefined;
 
   async function look(refused: boolean): Promise<void> {
     const before = seen;
@@ -86,8 +87,9 @@ export function fileCredentials(
   return {
     async current(_signal, refused) {
       const due = lookedAt === undefined || clock.now() - lookedAt > LOOK_MS;
-      if (due || current === undefined || refused === current) {
-        await look(refused === current && current !== undefined);
+      const isRefused = refused !== undefined && refused === current;
+      if (due || current === undefined || isRefused) {
+        await (looking ??= look(isRefused).finally(() => looking = undefined));
       }
       return current!;
     },

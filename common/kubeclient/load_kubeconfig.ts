@@ -34,8 +34,8 @@ const NAMES = ["KUBECONFIG", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT
  * @throws {KubeConfigError} naming the file, the field and the next step
  */
 export async function loadKubeConfig(options: LoadKubeConfigOptions = {}): Promise<LoadedKubeConfig> {
-  const env = options.env ?? Object.fromEntries(NAMES.map((name) => [name, Deno.env.get(name)]));
   if (options.path) return await fromFile(options.path, options.context);
+  const env = options.env ?? Object.fromEntries(NAMES.map((name) => [name, Deno.env.get(name)]));
   const listed = (env.KUBECONFIG ?? "").split(":").filter((path) => path !== "");
   for (const path of listed) if (await exists(path)) return await fromFile(path, options.context);
   if (listed.length > 0) return await fromFile(listed[0]!, options.context);

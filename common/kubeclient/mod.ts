@@ -57,10 +57,13 @@ export {
 export { createKubeClient } from "./client.ts";
 export type { KubeClientOptions } from "./client.ts";
 export type { Fetch, Impersonation, KubeClientConfig, KubeOrigin } from "./connection.ts";
+export { credentialServer, remoteCredentials } from "./credential_port.ts";
+export type { CredentialAnswer, CredentialQuestion } from "./credential_port.ts";
 export { credentialsOf } from "./credential_sources.ts";
 export type { Credential, CredentialSource } from "./credentials.ts";
 export type { ExecConfig } from "./exec_credentials.ts";
 export { keptPartial } from "./keep_oidc_tokens.ts";
+export { findTokenEndpoint } from "./oidc_credentials.ts";
 export type { OidcConfig } from "./oidc_credentials.ts";
 export type { RateLimit } from "./rate_limit.ts";
 export { KubeConfigError } from "./kubeconfig_error.ts";

@@ -24,6 +24,8 @@ export interface CompartmentContext<Init> {
   init: Init;
   log: Logger;
   metrics: MetricsRegistry;
+  /** Names of the ports the root gave. */
+  ports: readonly string[];
   /**
    * Joins the port of a neighbour to a mailbox of this compartment.
    * @throws {TypeError} when the root gave no port of that name
@@ -53,6 +55,8 @@ const STOP_TIMEOUT_MS = 4500;
 
 /** A compartment seen from the main process: a module that can also be asked for its metrics. */
 export interface Compartment extends Module {
+  /** Resolves when its program is loaded: from then on it needs nothing of the main process. */
+  readonly loaded: Promise<void>;
   /** The compartment's metrics now; empty when it is not running. */
   collect(): Promise<MetricFamily[]>;
 }
@@ -61,6 +65,7 @@ export interface Compartment extends Module {
 export function compartment<Init>(spec: CompartmentSpec<Init>): Compartment {
   let worker: Worker | undefined;
   let nextId = 0;
+  const loaded = Promise.withResolvers<void>();
   const asked = new Map<number, (families: MetricFamily[]) => void>();
   const module = defineModule(spec.name, ({ signal, ready }) => {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -83,6 +88,7 @@ export function compartment<Init>(spec: CompartmentSpec<Init>): Compartment {
     started.onmessage = ({ data }: MessageEvent<FromWorker>) => {
       switch (data.kind) {
         case "loaded": {
+          loaded.resolve();
           const ports = { ...spec.ports };
           post(
             { kind: "start", name: spec.name, init: spec.init, ports, log: spec.log },
@@ -119,6 +125,7 @@ export function compartment<Init>(spec: CompartmentSpec<Init>): Compartment {
   });
   return {
     ...module,
+    loaded: loaded.promise,
     collect: () => {
       if (worker === undefined) return Promise.resolve([]);
       const { promise, resolve } = Promise.withResolvers<MetricFamily[]>();
@@ -163,6 +170,7 @@ export function runCompartment<Init>(
       init: order.init,
       log: createLogger(order.name, order.log ?? {}),
       metrics,
+      ports: Object.keys(order.ports),
       connect: (name, inbox, options) => {
         const port = order.ports[name];
         if (port === undefined) throw new TypeError(`Compartment ${order.name} has no port ${name}`);

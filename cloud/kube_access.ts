@@ -1,0 +1,126 @@
+/** How cloudcore reaches the Kubernetes API, and what it must be allowed for that. */
+import { findStatusError } from "../common/errors/mod.ts";
+import {
+  createKubeClient,
+  type CredentialSource,
+  keptPartial,
+  type KubeClientConfig,
+  loadKubeConfig,
+} from "../common/kubeclient/mod.ts";
+import { backoffMs, type Clock, type Logger } from "../common/module/mod.ts";
+import type { CloudCoreConfig, ControlPlane } from "./config/mod.ts";
+
+const RETRY = { baseMs: 500, maxMs: 10_000 };
+
+/**
+ * What the configuration says; the file of the embedded control plane exists once that is ready.
+ * @throws {KubeConfigError}
+ */
+export async function readKubeAccess(
+  controlPlane: ControlPlane,
+  { kubeAPIConfig: { qps, burst } }: CloudCoreConfig,
+): Promise<KubeClientConfig> {
+  const path = controlPlane.kind === "embedded"
+    ? controlPlane.embedded.kubeConfig
+    : controlPlane.kind === "kubeconfig"
+    ? controlPlane.path
+    : undefined;
+  const { source: _source, namespace: _namespace, ...access } = await loadKubeConfig(
+    path === undefined ? {} : { path },
+  );
+  const server = controlPlane.kind !== "embedded" && controlPlane.server !== ""
+    ? controlPlane.server
+    : access.server;
+  const { origin, exec, ...rest } = access;
+  return {
+    ...rest,
+    server,
+    rateLimit: { qps, burst },
+    ...(exec !== undefined && { exec: { ...exec, command: await findCommand(exec.command) } }),
+    // The embedded one writes its own kubeconfig, in which nothing changes while it runs.
+    ...(origin !== undefined && controlPlane.kind !== "embedded" && { origin }),
+  };
+}
+
+/** The file a command is in; the name itself where there is none, for the message about that. */
+async function findCommand(command: string): Promise<string> {
+  if (command.includes("/")) return command;
+  for (const directory of (Deno.env.get("PATH") ?? "").split(":")) {
+    if (!directory.startsWith("/")) continue;
+    const path = `${directory.replace(/\/$/, "")}/${command}`;
+    try {
+      const { isFile, mode } = await Deno.stat(path);
+      if (isFile && ((mode ?? 0) & 0o111) !== 0) return path;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory)) throw error;
+    }
+  }
+  return command;
+}
+
+/** Whether something has to be asked for the credential. */
+export function asksForCredentials({ exec, oidc }: KubeClientConfig): boolean {
+  return exec !== undefined || oidc !== undefined;
+}
+
+/**
+ * Waits until the API server answers and takes the credential, however long; why it waits is told once. What this user may do
+ * there is not looked at.
+ */
+export async function waitForApi(
+  config: KubeClientConfig,
+  { clock, log, signal, credentials }: {
+    clock: Clock;
+    log: Logger;
+    signal: AbortSignal;
+    credentials?: CredentialSource;
+  },
+): Promise<void> {
+  await using kube = createKubeClient(config, {
+    clock,
+    log,
+    ...(credentials !== undefined && { credentials }),
+  });
+  let told = "";
+  for (let attempt = 0;; attempt++) {
+    try {
+      await kube.servedResources("", "v1", { signal });
+      return;
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      const status = findStatusError(error);
+      if (status === undefined) throw error;
+      if (status.code === 403) return;
+      // The client tells what it meets itself; what a command or an issuer says, it does not.
+      const isOwn = status.message.startsWith("Cannot get ") || status.message.startsWith("Cannot read ");
+      if (isOwn && status.message !== told) log.warning("Waiting for credentials", { err: status.message });
+      told = status.message;
+      await clock.sleep(backoffMs(attempt, RETRY, Math.random()), { signal });
+    }
+  }
+}
+
+/** What a user of the Kubernetes API may do: reach its address, or its proxy's, and read files whose content is replaced. */
+export function kubePermissions(config: KubeClientConfig): Deno.PermissionOptionsObject {
+  const { server, proxyUrl, tokenFile, origin } = config;
+  const read = asksForCredentials(config)
+    ? []
+    : [...origin?.files ?? [], ...(tokenFile === undefined ? [] : [tokenFile])];
+  return { net: [hostOf(proxyUrl ?? server)], ...(read.length === 0 ? {} : { read: [...new Set(read)] }) };
+}
+
+/** What getting the credential takes: to run the one command, or to reach the issuer and to keep what it gives. */
+export function credentialPermissions(
+  { exec, oidc, origin }: KubeClientConfig,
+): Deno.PermissionOptionsObject {
+  if (exec !== undefined) return { run: [exec.command] };
+  if (oidc === undefined) return {};
+  const files = origin === undefined ? [] : [origin.file, keptPartial(origin.file)];
+  return { net: [hostOf(oidc.tokenEndpoint ?? oidc.issuer)], read: files, write: files };
+}
+
+function hostOf(address: string): string {
+  const url = new URL(address);
+  const known: Readonly<Record<string, string>> = { "http:": "80", "https:": "443" };
+  return `${url.hostname}:${url.port || (known[url.protocol] ?? "1080")}`;
+}

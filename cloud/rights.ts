@@ -1,0 +1,3 @@
+/** What gives cloudcore the rights it lacks, for messages. */
+export const RIGHTS_FROM =
+  "kubectl apply -f cloud/install/rbac.yaml, whose ClusterRoles cloudcore, cloudcore-namespace and cloudcore-crds have it";
