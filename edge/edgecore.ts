@@ -22,6 +22,8 @@ import { idleModules } from "./supported.ts";
 export interface EdgeCoreComponents {
   log: Logger;
   logging: Logging;
+  /** The file the configuration was read from, out of which the join token is taken once it has served. @default none */
+  configFile?: string;
 }
 
 /** Program of a compartment: TypeScript beside this file, or JavaScript once bundled. */
@@ -32,21 +34,22 @@ function entry(name: string): URL {
 /** What each compartment may do, computed from the configuration. */
 export function edgeCompartmentPermissions(
   decided: DecidedEdgeCore,
+  configFile?: string,
 ): Record<"store" | "runtime" | "link", Deno.PermissionOptionsObject> {
   return {
     store: metaManagerPermissions(metaManagerOptions(decided)),
     runtime: runtimePermissions(runtimeInit(decided)),
-    link: edgeHubPermissions(edgeHubOptions(decided)),
+    link: edgeHubPermissions(edgeHubOptions(decided, configFile)),
   };
 }
 
 /** All of edgecore, as one module. */
 export function edgeCore(
   decided: DecidedEdgeCore,
-  { log, logging }: EdgeCoreComponents,
+  { log, logging, configFile }: EdgeCoreComponents,
 ): Pick<Module, "run"> {
   const { modules } = decided.config;
-  const permissions = edgeCompartmentPermissions(decided);
+  const permissions = edgeCompartmentPermissions(decided, configFile);
   const hubAndMeta = new MessageChannel();
   const metaAndEdged = new MessageChannel();
   const parts: Module[] = [];
@@ -73,7 +76,7 @@ export function edgeCore(
     }));
   }
   if (modules.edgeHub.enable) {
-    const init = edgeHubOptions(decided);
+    const init = edgeHubOptions(decided, configFile);
     parts.push(compartment({
       name: "link",
       entry: entry("link"),
@@ -100,7 +103,7 @@ function metaManagerOptions({ config, nodeName }: DecidedEdgeCore): MetaManagerO
   };
 }
 
-function edgeHubOptions({ config, nodeName }: DecidedEdgeCore): EdgeHubOptions {
+function edgeHubOptions({ config, nodeName }: DecidedEdgeCore, configFile?: string): EdgeHubOptions {
   const hub = config.modules.edgeHub;
   return {
     nodeName,
@@ -108,6 +111,7 @@ function edgeHubOptions({ config, nodeName }: DecidedEdgeCore): EdgeHubOptions {
     websocketServer: hub.websocket.server,
     projectId: hub.projectID,
     ...(hub.token === "" ? {} : { token: hub.token }),
+    ...(configFile === undefined ? {} : { configFile }),
     tlsCaFile: hub.tlsCaFile,
     tlsCertFile: hub.tlsCertFile,
     tlsPrivateKeyFile: hub.tlsPrivateKeyFile,

@@ -16,17 +16,23 @@ const host = (customInterface?: string) => ({
 });
 
 if (import.meta.main) {
+  let configFile = "";
   Deno.exit(
     await runCore<EdgeCoreConfig>({
       program: "edgecore",
       print: (which) => printEdgeCoreConfig(which, host()),
-      load: (path) => loadEdgeCoreConfig(path, checkSupported),
+      load: async (path) => {
+        const reading = await loadEdgeCoreConfig(path, checkSupported);
+        configFile = await Deno.realPath(path);
+        return reading;
+      },
       logging: ({ logging }) => logging,
       run: (config, { signal, log, logging }) =>
-        edgeCore(decideEdgeCore(config, host(config.modules.edged.customInterfaceName)), { log, logging })
-          .run(
-            signal,
-          ),
+        edgeCore(decideEdgeCore(config, host(config.modules.edged.customInterfaceName)), {
+          log,
+          logging,
+          configFile,
+        }).run(signal),
     }, Deno.args),
   );
 }

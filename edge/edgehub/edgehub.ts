@@ -10,6 +10,7 @@ import {
   type ModuleContext,
   type Send,
 } from "../../common/module/mod.ts";
+import { forgetToken } from "./blank_token.ts";
 import { Inbound } from "./inbound.ts";
 import { obtainCredentials } from "./node_credentials.ts";
 import { type EdgeHubOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
@@ -76,9 +77,14 @@ async function run(
   metrics.gauge("edgehub_inbound_messages", "Messages that wait for metamanager.", () => inbound.length);
   connected.set(0);
 
+  let token = options.token;
   const keepLinked = async () => {
     for (let attempt = 0; !inner.signal.aborted; attempt++) {
       const credentials = await obtainCredentials({ clock, log }, options, inner.signal);
+      if (options.configFile !== undefined && token !== undefined) {
+        await forgetToken(options.configFile, token, log);
+        token = undefined;
+      }
       let openedAt: number | undefined;
       const opened = () => {
         openedAt = clock.now();

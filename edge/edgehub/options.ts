@@ -12,6 +12,8 @@ export interface EdgeHubOptions {
   projectId?: string;
   /** Join token from the configuration. */
   token?: string;
+  /** The file that `token` comes from, out of which it is taken once it has served. @default none */
+  configFile?: string;
   /** File with the join token; it goes before `token`. @default "/etc/kubeedge/bootstrap-edgecore.conf" */
   tokenFile?: string;
   /** @default "/etc/kubeedge/ca/rootCA.crt" */
@@ -39,7 +41,9 @@ export interface EdgeHubOptions {
 }
 
 /** Options with every default filled in. */
-export type ResolvedOptions = Required<Omit<EdgeHubOptions, "token">> & Pick<EdgeHubOptions, "token">;
+export type ResolvedOptions =
+  & Required<Omit<EdgeHubOptions, "token" | "configFile">>
+  & Pick<EdgeHubOptions, "token" | "configFile">;
 
 /** Fills in upstream's defaults. @throws {StatusError} Invalid, naming the option */
 export function resolveOptions(options: EdgeHubOptions): ResolvedOptions {
