@@ -28,13 +28,21 @@ const OPEN_PATHS: ReadonlySet<string> = new Set(["/healthz", "/livez", "/readyz"
 /** The Kubernetes API as a function from requests to responses. */
 export class ApiServer {
   readonly #components: ApiServerComponents;
-  readonly #discovery: Discovery;
   readonly #openApi: OpenApi;
+  #discovery: { of: Discovery; changes: number } | undefined;
 
   constructor(components: ApiServerComponents) {
     this.#components = components;
-    this.#discovery = new Discovery(components.registry.table);
     this.#openApi = new OpenApi(components.registry.table);
+  }
+
+  /** What the API consists of now. */
+  get discovery(): Discovery {
+    const { table } = this.#components.registry;
+    if (this.#discovery?.changes !== table.changes) {
+      this.#discovery = { of: new Discovery(table), changes: table.changes };
+    }
+    return this.#discovery.of;
   }
 
   /** Answers a request; never rejects. */
@@ -143,9 +151,9 @@ export class ApiServer {
     if (path === "/api" || path === "/apis") {
       const version = aggregatedDiscovery(accept);
       if (version === undefined) {
-        return json(path === "/api" ? this.#discovery.coreVersions() : this.#discovery.groupList());
+        return json(path === "/api" ? this.discovery.coreVersions() : this.discovery.groupList());
       }
-      const response = json(this.#discovery.aggregated(path === "/api" ? "core" : "groups", version));
+      const response = json(this.discovery.aggregated(path === "/api" ? "core" : "groups", version));
       response.headers.set(
         "content-type",
         `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`,
@@ -154,10 +162,10 @@ export class ApiServer {
     }
     if (path.startsWith("/openapi/")) return this.#openApi.answer(path, request.headers.get("accept"));
     const parts = path.slice(1).split("/");
-    if (parts[0] === "api" && parts.length === 2) return json(this.#discovery.resourceList("", parts[1]!));
-    if (parts[0] === "apis" && parts.length === 2) return json(this.#discovery.group(parts[1]!));
+    if (parts[0] === "api" && parts.length === 2) return json(this.discovery.resourceList("", parts[1]!));
+    if (parts[0] === "apis" && parts.length === 2) return json(this.discovery.group(parts[1]!));
     if (parts[0] === "apis" && parts.length === 3) {
-      return json(this.#discovery.resourceList(parts[1]!, parts[2]!));
+      return json(this.discovery.resourceList(parts[1]!, parts[2]!));
     }
     return undefined;
   }

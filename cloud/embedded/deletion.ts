@@ -35,6 +35,7 @@ export function planDeletion(
   }
   checkPreconditions(definition, old, options.preconditions);
   const object = structuredClone(old);
+  if (old.metadata.deletionTimestamp === undefined) definition.prepareForDelete?.(object, now);
   const meta = object.metadata;
   const finalizers = finalizersFor(meta.finalizers ?? [], options.propagationPolicy);
   if (finalizers.length > 0) meta.finalizers = finalizers;

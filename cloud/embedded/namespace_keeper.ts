@@ -43,7 +43,7 @@ export class NamespaceKeeper implements Disposable {
   start(): void {
     const { registry } = this.#components;
     for (const entry of registry.cache(this.#namespaces).list()) this.#look(entry.name);
-    for (const definition of registry.table.stored()) {
+    const follow = (definition: ResourceDefinition) => {
       const cache = registry.cache(definition);
       if (definition === this.#namespaces) {
         this.#unsubscribe.push(cache.subscribe(({ entry }) => this.#look(entry.name)));
@@ -53,7 +53,9 @@ export class NamespaceKeeper implements Disposable {
           if (type === "DELETED") this.#look(entry.namespace);
         }));
       }
-    }
+    };
+    for (const definition of registry.table.stored()) follow(definition);
+    this.#unsubscribe.push(registry.follow(follow));
   }
 
   [Symbol.dispose](): void {

@@ -9,6 +9,7 @@ import type {
   EmbeddedControlPlaneEndpoint,
   EmbeddedControlPlaneOptions,
 } from "./mod.ts";
+import { CustomResources } from "./crd/custom_resources.ts";
 import { expireEvents } from "./event_expiry.ts";
 import { NamespaceKeeper } from "./namespace_keeper.ts";
 import { Registry } from "./registry.ts";
@@ -33,6 +34,11 @@ export async function serveControlPlane(
   using store = await openStore(`${dataDir}/control-plane.db`);
   const now = () => clock.now();
   const registry = new Registry({ store, table: new ResourceTable(), clock }, options.watchCache);
+  for (const { object: { resource, namespace, name }, error } of registry.damaged) {
+    log.error("Cannot read a stored object; it is not served", error, { resource, namespace, name });
+  }
+  using custom = new CustomResources({ registry, clock, log });
+  custom.start();
   const watches = new WatchHub(registry, now, options.watches);
   const names = sanNames(address, advertiseAddress, options.extraSans ?? []);
   const { authority, pair } = await servingPair(store, names, clock.now());
@@ -75,6 +81,7 @@ export async function serveControlPlane(
       await sleepUntilAborted(clock.sleep(TICK_MS, { signal }), signal);
       watches.tick();
       keeper.retry();
+      custom.retry();
       if (clock.now() - expiredAt >= EXPIRY_INTERVAL_MS) {
         expiredAt = clock.now();
         expireEvents(registry, expiredAt, log);

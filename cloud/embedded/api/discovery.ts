@@ -45,6 +45,13 @@ export const REVIEWS: ReadonlyArray<{ group: string; version: string; resource: 
 ];
 
 const VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+const CUSTOM_VERBS = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
+const TERMINATING_VERBS = ["delete", "deletecollection", "get", "list", "watch"];
+
+function verbsOf({ custom }: ResourceDefinition): readonly string[] {
+  if (custom === undefined) return VERBS;
+  return custom.terminating ? TERMINATING_VERBS : CUSTOM_VERBS;
+}
 
 function subresourcesOf(definition: ResourceDefinition): ApiResource[] {
   const { resource, kind, namespaced } = definition;
@@ -91,7 +98,13 @@ export class Discovery {
   constructor(table: ResourceTable) {
     for (const definition of table.all()) {
       const { resource, singular, namespaced, kind, shortNames, categories } = definition;
-      const item: ApiResource = { name: resource, singularName: singular, namespaced, kind, verbs: VERBS };
+      const item: ApiResource = {
+        name: resource,
+        singularName: singular,
+        namespaced,
+        kind,
+        verbs: verbsOf(definition),
+      };
       if (shortNames !== undefined) item.shortNames = shortNames;
       if (categories !== undefined) item.categories = categories;
       this.#version(definition.group, definition.version).resources.push(item, ...subresourcesOf(definition));
@@ -125,7 +138,7 @@ export class Discovery {
 
   /** `/apis`. */
   groupList(): object {
-    const groups = this.#versions.filter((v) => v.group !== "").map((v) => this.#groupOf(v));
+    const groups = this.#groups().filter((v) => v.group !== "").map((v) => this.#groupOf(v));
     return { kind: "APIGroupList", apiVersion: "v1", groups };
   }
 
@@ -135,9 +148,25 @@ export class Discovery {
     return found === undefined ? undefined : { kind: "APIGroup", apiVersion: "v1", ...this.#groupOf(found) };
   }
 
-  #groupOf({ group, version }: GroupVersion): object {
-    const entry = { groupVersion: `${group}/${version}`, version };
-    return { name: group, versions: [entry], preferredVersion: entry };
+  /** The versions of a group, the preferred one first. */
+  #ofGroup(group: string): GroupVersion[] {
+    return this.#versions.filter((v) => v.group === group).sort((a, b) =>
+      compareVersions(a.version, b.version)
+    );
+  }
+
+  #groupOf({ group }: GroupVersion): object {
+    const versions = this.#ofGroup(group).map(({ version }) => ({
+      groupVersion: `${group}/${version}`,
+      version,
+    }));
+    return { name: group, versions, preferredVersion: versions[0] };
+  }
+
+  /** Each group once, in the order of their first resources. */
+  #groups(): GroupVersion[] {
+    const seen = new Set<string>();
+    return this.#versions.filter(({ group }) => !seen.has(group) && seen.add(group));
   }
 
   /** `/api/v1` and `/apis/<group>/<version>`; undefined when there is none. */
@@ -150,9 +179,13 @@ export class Discovery {
 
   /** `/api` and `/apis` in one answer each. */
   aggregated(which: "core" | "groups", version: "v2" | "v2beta1"): object {
-    const items = this.#versions.filter((v) => (v.group === "") === (which === "core")).map((v) => ({
-      metadata: v.group === "" ? { creationTimestamp: null } : { name: v.group, creationTimestamp: null },
-      versions: [{ version: v.version, freshness: "Current", resources: aggregate(v) }],
+    const items = this.#groups().filter((v) => (v.group === "") === (which === "core")).map(({ group }) => ({
+      metadata: group === "" ? { creationTimestamp: null } : { name: group, creationTimestamp: null },
+      versions: this.#ofGroup(group).map((v) => ({
+        version: v.version,
+        freshness: "Current",
+        resources: aggregate(v),
+      })),
     }));
     return {
       kind: "APIGroupDiscoveryList",
@@ -161,6 +194,29 @@ export class Discovery {
       items,
     };
   }
+}
+
+/**
+ * Orders versions as clients prefer them: stable ones first, then beta, then alpha, the newest of each first, others last by name.
+ * Upstream: k8s.io/apimachinery pkg/version/helpers.go (CompareKubeAwareVersionStrings) @ v1.33
+ */
+export function compareVersions(a: string, b: string): number {
+  const [left, right] = [rankOf(a), rankOf(b)];
+  if (left === undefined || right === undefined) {
+    if (left !== undefined) return -1;
+    if (right !== undefined) return 1;
+    return a < b ? -1 : a > b ? 1 : 0;
+  }
+  for (const [i, rank] of left.entries()) if (rank !== right[i]) return right[i]! - rank;
+  return 0;
+}
+
+/** Stability, major and minor of a version, as numbers that are the greater the more it is preferred. */
+function rankOf(version: string): number[] | undefined {
+  const match = /^v([1-9]\d{0,8})(?:(alpha|beta)([1-9]\d{0,8})?)?$/.exec(version);
+  if (match === null) return undefined;
+  const stability = match[2] === undefined ? 2 : match[2] === "beta" ? 1 : 0;
+  return [stability, Number(match[1]), Number(match[3] ?? 0)];
 }
 
 function aggregate({ group, version, resources }: GroupVersion): object[] {

@@ -1,5 +1,5 @@
 import { StatusError } from "../../../common/errors/mod.ts";
-import type { JsonObject } from "../object.ts";
+import { type JsonObject, objectAt } from "../object.ts";
 import type { ResourceDefinition } from "../resources/definition.ts";
 import { noSuchPath } from "../resources/errors.ts";
 import type { ResourceTable } from "../resources/table.ts";
@@ -34,6 +34,7 @@ const PREFIX: Readonly<Record<"v2" | "v3", string>> = { v2: "#/definitions/", v3
 /** The types and paths of the API as OpenAPI documents, made when they are asked for: clients keep them by their hash. */
 export class OpenApi {
   readonly #table: ResourceTable;
+  #hashes = { changes: -1, byPath: new Map<string, string>() };
 
   constructor(table: ResourceTable) {
     this.#table = table;
@@ -44,7 +45,7 @@ export class OpenApi {
     if (path === "/openapi/v2") {
       const types = parseAccept(accept).map(({ type }) => type);
       if (types.includes("application/json") || types.includes("*/*") || types.includes("application/*")) {
-        return json(this.#documentV2());
+        return json(this.documentV2());
       }
       if (types.includes(V2_PROTOBUF)) {
         // "@" is no character of a media type, so the answer is named without it.
@@ -58,7 +59,7 @@ export class OpenApi {
       const paths: JsonObject = {};
       for (const { group, version } of this.#versions()) {
         const at = group === "" ? `api/${version}` : `apis/${group}/${version}`;
-        paths[at] = { serverRelativeURL: `/openapi/v3/${at}?hash=${hashOf(at)}` };
+        paths[at] = { serverRelativeURL: `/openapi/v3/${at}?hash=${this.#hashOf(at, group, version)}` };
       }
       return json({ paths });
     }
@@ -69,9 +70,24 @@ export class OpenApi {
     return json(this.#documentV3(definitions));
   }
 
+  /** A hash that changes with the types of a version, so that clients fetch its document once. */
+  #hashOf(path: string, group: string, version: string): string {
+    const { changes } = this.#table;
+    if (this.#hashes.changes !== changes) this.#hashes = { changes, byPath: new Map() };
+    const known = this.#hashes.byPath.get(path);
+    if (known !== undefined) return known;
+    const custom = this.#table.all().filter((d) => d.group === group && d.version === version && d.custom);
+    const hash = hashOf([path, ...custom.map((d) => `${d.resource} ${hashOfType(d)}`)].join("\n"));
+    this.#hashes.byPath.set(path, hash);
+    return hash;
+  }
+
   #versions(): Array<{ group: string; version: string }> {
-    const all = this.#table.all();
-    return all.filter((d, i) => all.findIndex((o) => o.group === d.group && o.version === d.version) === i);
+    const seen = new Set<string>();
+    return this.#table.all().filter(({ group, version }) => {
+      const key = `${group}/${version}`;
+      return !seen.has(key) && seen.add(key);
+    });
   }
 
   #documentV3(definitions: readonly ResourceDefinition[]): JsonObject {
@@ -83,7 +99,8 @@ export class OpenApi {
     };
   }
 
-  #documentV2(): JsonObject {
+  /** The document of all types in the second version of OpenAPI. */
+  documentV2(): JsonObject {
     const definitions = this.#table.all();
     return {
       swagger: "2.0",
@@ -118,18 +135,36 @@ function hashOf(path: string): string {
   return hash.toString(16).toUpperCase();
 }
 
+/** A hash of the schema of a custom type. */
+function hashOfType({ custom }: ResourceDefinition): string {
+  const text = JSON.stringify(custom?.openApi.schema("v3", {}));
+  let [a, b] = [0xdeadbeef, 0x41c6ce57];
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    a = Math.imul(a ^ code, 2654435761);
+    b = Math.imul(b ^ code, 1597334677);
+  }
+  return `${(a >>> 0).toString(16)}${(b >>> 0).toString(16)}`;
+}
+
+/** Name of the schema of a resource's objects. */
+function schemaName({ custom, schema }: ResourceDefinition): string {
+  return custom?.openApi.name ?? fullName(schema);
+}
+
 function fullName(name: string): string {
+  if (name.startsWith("apiextensions.")) return `io.k8s.apiextensions-apiserver.pkg.apis.${name}`;
   if (name.startsWith("meta.")) return `io.k8s.apimachinery.pkg.apis.${name}`;
   return name.startsWith("reliablesyncs.") ? `io.kubeedge.${name}` : `io.k8s.api.${name}`;
 }
 
 function pathsOf(definition: ResourceDefinition, form: "v2" | "v3"): Array<[string, JsonObject]> {
-  const { group, version, resource, kind, namespaced, schema } = definition;
+  const { group, version, resource, kind, namespaced } = definition;
   const base = `${group === "" ? "/api" : `/apis/${group}`}/${version}${
     namespaced ? "/namespaces/{namespace}" : ""
   }/${resource}`;
   const gvk = { group, version, kind };
-  const ref = { $ref: PREFIX[form] + fullName(schema) };
+  const ref = { $ref: PREFIX[form] + schemaName(definition) };
   const responses = {
     "200": {
       description: "OK",
@@ -172,7 +207,8 @@ function schemasOf(definitions: readonly ResourceDefinition[], form: "v2" | "v3"
   const kinds = new Map<string, ResourceDefinition>(definitions.map((d) => [d.schema, d]));
   const schemas: JsonObject = {};
   const seen = new Set<string>();
-  const todo = [...kinds.keys()];
+  const custom = definitions.filter((d) => d.custom !== undefined);
+  const todo = [...kinds.keys(), ...(custom.length > 0 ? ["meta.v1.ObjectMeta", "meta.v1.ListMeta"] : [])];
   for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
     const struct = SCHEMA[name];
     if (struct === undefined || seen.has(name)) continue;
@@ -189,7 +225,33 @@ function schemasOf(definitions: readonly ResourceDefinition[], form: "v2" | "v3"
     schemas[fullName(name)] = schema;
     todo.push(...Object.values(struct.fields).flatMap(refsOf));
   }
+  for (const definition of custom) Object.assign(schemas, customSchemas(definition, form));
   return schemas;
+}
+
+/** The schemas of a custom type and of lists of it. */
+function customSchemas(definition: ResourceDefinition, form: "v2" | "v3"): JsonObject {
+  const { group, version, kind, listKind = `${kind}List`, resource } = definition;
+  const meta = (name: string) => printType(`@meta.v1.${name}`, form) as JsonObject;
+  const name = schemaName(definition);
+  const list = name.slice(0, name.length - kind.length) + listKind;
+  const printed = definition.custom?.openApi.schema(form, meta("ObjectMeta")) ?? {};
+  const { apiVersion, kind: kindField } = objectAt(printed, "properties");
+  return {
+    [name]: { ...printed, "x-kubernetes-group-version-kind": [{ group, version, kind }] },
+    [list]: {
+      description: `${listKind} is a list of ${kind}`,
+      type: "object",
+      required: ["items"],
+      properties: {
+        apiVersion,
+        kind: kindField,
+        metadata: { description: "Standard list metadata.", ...meta("ListMeta") },
+        items: { description: `List of ${resource}.`, type: "array", items: { $ref: PREFIX[form] + name } },
+      },
+      "x-kubernetes-group-version-kind": [{ group, version, kind: listKind }],
+    },
+  };
 }
 
 function refsOf(type: TypeSchema): string[] {

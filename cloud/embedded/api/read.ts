@@ -1,6 +1,6 @@
 import { StatusError } from "../../../common/errors/mod.ts";
 import { objectOf, type Registry } from "../registry.ts";
-import { apiVersionOf, type ResourceDefinition } from "../resources/definition.ts";
+import { apiVersionOf, type ResourceDefinition, type StoredEntry } from "../resources/definition.ts";
 import { type Matcher, parseFieldSelector, parseLabelSelector } from "../selectors.ts";
 import type { CacheEntry } from "../storage/watch_cache.ts";
 import type { OutputForm } from "./negotiate.ts";
@@ -46,8 +46,12 @@ function knownFields(definition: ResourceDefinition): Set<string> {
 }
 
 /** An entry in the resource's own version. */
-export function textOf(definition: ResourceDefinition, entry: CacheEntry): string {
-  return definition.storedAs === undefined ? entry.text : JSON.stringify(objectOf(definition, entry.text));
+export function textOf(definition: ResourceDefinition, entry: StoredEntry): string {
+  const { storedAs } = definition;
+  if (storedAs === undefined || storedAs.isCurrent?.(entry)) return entry.text;
+  const text = JSON.stringify(objectOf(definition, entry.text));
+  if (text === entry.text) storedAs.foundCurrent?.(entry);
+  return text;
 }
 
 /** Reads `includeObject`. @throws {StatusError} BadRequest */
@@ -63,17 +67,15 @@ export function readIncludeObject(query: URLSearchParams): IncludeObject {
 /** One object, printed. */
 export function printObject(
   definition: ResourceDefinition,
-  text: string,
+  entry: StoredEntry,
   form: OutputForm,
   query: URLSearchParams,
   now: number,
 ): string {
-  if (form === "object") {
-    return definition.storedAs === undefined ? text : JSON.stringify(objectOf(definition, text));
-  }
-  const object = objectOf(definition, text);
+  if (form === "object") return textOf(definition, entry);
+  const object = objectOf(definition, entry.text);
   if (form === "metadata") return JSON.stringify(partialMetadata(object));
-  return printTable(definition, [text], { resourceVersion: object.metadata.resourceVersion }, {
+  return printTable(definition, [entry.text], { resourceVersion: object.metadata.resourceVersion }, {
     include: readIncludeObject(query),
     now,
   });
@@ -126,7 +128,7 @@ export function printList(
     });
   }
   const head = JSON.stringify({
-    kind: `${definition.kind}List`,
+    kind: definition.listKind ?? `${definition.kind}List`,
     apiVersion: apiVersionOf(definition),
     metadata,
   });

@@ -56,7 +56,7 @@ export async function handleResource(
   components: ResourceComponents,
   asked: ResourceRequest,
 ): Promise<Response> {
-  const { request, definition, path } = asked;
+  const { definition, path } = asked;
   if (!definition.namespaced && path.namespace !== undefined) throw notFoundPath();
   if (definition.namespaced && path.name !== undefined && path.namespace === undefined) throw notFoundPath();
   const { warning } = definition.custom ?? {};

@@ -6,6 +6,7 @@ import {
   numberAt,
   objectAt,
   objectsAt,
+  setField,
   textAt,
   timeText,
   valueAt,
@@ -133,17 +134,43 @@ async function finalize(components: ResourceComponents, asked: ResourceRequest):
   return printWritten(components, asked, updated, { warnings });
 }
 
-function scaleOf(object: ApiObject): ApiObject {
+/** What `…/scale` of a resource reads and writes; undefined for a number that is not there. */
+function scalePaths(
+  { scale }: ResourceDefinition,
+): { replicas: readonly string[]; statusReplicas: readonly string[] } {
+  if (scale === undefined || "selector" in scale) {
+    return { replicas: ["spec", "replicas"], statusReplicas: ["status", "replicas"] };
+  }
+  return scale;
+}
+
+function selectorText(object: ApiObject, { scale }: ResourceDefinition): string {
+  if (scale === undefined || "selector" in scale) {
+    const text = labelSelectorText(valueAt(object, "spec", "selector"));
+    return text === "<none>" ? "" : text;
+  }
+  return scale.selectorText === undefined ? "" : textAt(object, ...scale.selectorText);
+}
+
+/** A copy of an object with the value at a path changed, which is made where it is not there. */
+function withValue(object: JsonObject, [name = "", ...rest]: readonly string[], value: unknown): JsonObject {
+  const copy = { ...object };
+  setField(copy, name, rest.length === 0 ? value : withValue(objectAt(object, name), rest, value));
+  return copy;
+}
+
+function scaleOf(object: ApiObject, definition: ResourceDefinition): ApiObject {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
-  const selector = labelSelectorText(valueAt(object, "spec", "selector"));
+  const { replicas, statusReplicas } = scalePaths(definition);
+  const selector = selectorText(object, definition);
   return {
     kind: "Scale",
     apiVersion: "autoscaling/v1",
     metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
-    spec: { replicas: numberAt(object, "spec", "replicas") },
+    spec: { replicas: numberAt(object, ...replicas) },
     status: {
-      replicas: numberAt(object, "status", "replicas"),
-      ...(selector === "<none>" ? {} : { selector }),
+      replicas: numberAt(object, ...statusReplicas),
+      ...(selector === "" ? {} : { selector }),
     },
   };
 }
@@ -153,7 +180,9 @@ async function handleScale(components: ResourceComponents, asked: ResourceReques
   const { registry } = components;
   outputForm(request.headers.get("accept"));
   const ref = refOf(asked);
-  if (request.method === "GET") return jsonResponse(JSON.stringify(scaleOf(registry.get(definition, ref))));
+  if (request.method === "GET") {
+    return jsonResponse(JSON.stringify(scaleOf(registry.get(definition, ref), definition)));
+  }
   const warnings: string[] = [];
   let wanted: (scale: ApiObject) => ApiObject;
   if (request.method === "PUT") {
@@ -175,7 +204,13 @@ async function handleScale(components: ResourceComponents, asked: ResourceReques
       );
   } else throw methodNotAllowed();
   const updated = registry.update(definition, ref, (current) => {
-    const scale = wanted(scaleOf(current));
+    const present = scaleOf(current, definition);
+    const path = scalePaths(definition).replicas;
+    const missing = definition.custom !== undefined && valueAt(current, ...path) === undefined;
+    const scale = wanted(missing ? { ...present, spec: {} } : present);
+    if (missing && valueAt(scale, "spec", "replicas") === undefined) {
+      throw new StatusError("BadRequest", `the spec replicas field ".${path.join(".")}" cannot be empty`);
+    }
     const replicas = numberAt(scale, "spec", "replicas");
     if (replicas < 0) {
       throw invalidObject({ group: "autoscaling", kind: "Scale" }, ref.name, [
@@ -184,11 +219,14 @@ async function handleScale(components: ResourceComponents, asked: ResourceReques
     }
     return {
       ...current,
-      metadata: { ...current.metadata, resourceVersion: scale.metadata.resourceVersion },
-      spec: { ...objectAt(current, "spec"), replicas },
+      ...withValue(current, path, replicas),
+      metadata: {
+        ...current.metadata,
+        resourceVersion: scale.metadata.resourceVersion || current.metadata.resourceVersion,
+      },
     };
   }, { dryRun: readDryRun(query.getAll("dryRun")) });
-  return jsonResponse(JSON.stringify(scaleOf(updated)), { warnings });
+  return jsonResponse(JSON.stringify(scaleOf(updated, definition)), { warnings });
 }
 
 async function bind(components: ResourceComponents, asked: ResourceRequest): Promise<Response> {

@@ -22,13 +22,10 @@ export function printTable(
   metadata: ListMeta,
   { include = "Metadata", now }: { include?: IncludeObject; now: number },
 ): string {
-  const columnDefinitions = definition.columns.map(({ name, type = "string", format = "", wide }) => ({
-    name,
-    type,
-    format,
-    description: "",
-    priority: wide ? 1 : 0,
-  }));
+  const columnDefinitions = definition.columns.map((column) => {
+    const { name, type = "string", format = "", description = "", wide } = column;
+    return { name, type, format, description, priority: column.priority ?? (wide ? 1 : 0) };
+  });
   const rows = texts.map((text) => {
     const object = objectOf(definition, text);
     const cells = JSON.stringify(definition.row(object, now));

@@ -80,7 +80,7 @@ export class WatchHub {
     const start = this.#startOf(definition, selection, query);
     const bookmarks = isTrue(query.get("allowWatchBookmarks"));
     let seen = start.version;
-    const print = (entry: CacheEntry) => this.#print(definition, entry.text, query, form);
+    const print = (entry: CacheEntry) => this.#print(definition, entry, query, form);
     const queue: string[] = [];
     let queuedChars = 0;
     // The first list may be as long as it is; what comes after it must be fetched in time.
@@ -120,7 +120,7 @@ export class WatchHub {
     if (start.markEnd) bookmark({ "k8s.io/initial-events-end": "true" });
     for (const event of start.events) onEvent(event);
     initial = false;
-    const unsubscribe = cache.subscribe(onEvent);
+    const unsubscribe = cache.subscribe(onEvent, () => end());
     const endsAt = this.#now() + timeoutSeconds * 1000;
     const watcher: Watcher = { endsAt, bookmark: () => bookmark(), end: () => end() };
     const end = () => {
@@ -177,8 +177,13 @@ export class WatchHub {
     return { version: from, entries: [], events: cache.since(from), markEnd: false };
   }
 
-  #print(definition: ResourceDefinition, text: string, query: URLSearchParams, form: OutputForm): string {
-    return printObject(definition, text, form, query, this.#now());
+  #print(
+    definition: ResourceDefinition,
+    entry: CacheEntry,
+    query: URLSearchParams,
+    form: OutputForm,
+  ): string {
+    return printObject(definition, entry, form, query, this.#now());
   }
 
   #printBookmark(

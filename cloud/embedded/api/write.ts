@@ -41,11 +41,19 @@ export interface KindOf {
   apiVersion: string;
   kind: string;
   schema: string;
+  /** Reads the object in place of the schema. */
+  conform?(given: JsonObject, found: SchemaFindings): JsonObject;
 }
 
 /** The kind of a resource. */
 export function kindOf(definition: ResourceDefinition): KindOf {
-  return { apiVersion: apiVersionOf(definition), kind: definition.kind, schema: definition.schema };
+  const conform = definition.custom?.conform ?? definition.conform;
+  return {
+    apiVersion: apiVersionOf(definition),
+    kind: definition.kind,
+    schema: definition.schema,
+    ...(conform === undefined ? {} : { conform }),
+  };
 }
 
 /**
@@ -77,7 +85,7 @@ export function decodeObject(
     );
   }
   const found: SchemaFindings = { unknown: [], errors: [] };
-  const checked = conform(given, `@${wanted.schema}`, "", found);
+  const checked = wanted.conform?.(given, found) ?? conform(given, `@${wanted.schema}`, "", found);
   if (found.errors.length > 0) {
     throw new StatusError(
       "BadRequest",
@@ -111,6 +119,11 @@ export const PATCH_TYPES = [
   "application/merge-patch+json",
   "application/strategic-merge-patch+json",
 ] as const;
+
+/** Media types of patches that a resource takes: strategic ones need a type that says how. */
+export function patchTypesOf({ custom }: Pick<ResourceDefinition, "custom">): readonly string[] {
+  return custom === undefined ? PATCH_TYPES : PATCH_TYPES.filter((type) => !type.includes("strategic"));
+}
 
 /**
  * Applies a patch to an object.

@@ -43,7 +43,10 @@ export function nameProblem(
 }
 
 /** What is wrong with the metadata of an object about to be stored. */
-export function validateMetadata(object: ApiObject, definition: ResourceDefinition): FieldError[] {
+export function validateMetadata(
+  object: ApiObject,
+  definition: Pick<ResourceDefinition, "nameRule" | "namespaced">,
+): FieldError[] {
   const meta = object.metadata;
   const errors: FieldError[] = [];
   if (meta.name === undefined || meta.name === "") {

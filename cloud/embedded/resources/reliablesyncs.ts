@@ -11,6 +11,7 @@ function objectSync(kind: string, namespaced: boolean): ResourceDefinition {
     kind,
     namespaced,
     schema: `reliablesyncs.v1alpha1.${kind}`,
+    replaceable: true,
     status: "status",
     generation: true,
     columns: [NAME, AGE],

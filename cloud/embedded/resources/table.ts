@@ -1,6 +1,7 @@
 import { APPS } from "./apps.ts";
 import { BATCH } from "./batch/mod.ts";
 import { CORE } from "./core.ts";
+import { CUSTOM_RESOURCE_DEFINITIONS } from "../crd/resource.ts";
 import { COORDINATION } from "./coordination.ts";
 import { EVENTS } from "./events.ts";
 import { NODES } from "./nodes.ts";
@@ -8,7 +9,7 @@ import { PODS } from "./pods.ts";
 import { RELIABLE_SYNCS } from "./reliablesyncs.ts";
 import { SERVICES } from "./services.ts";
 import { STORAGE } from "./storage.ts";
-import type { ResourceDefinition } from "./definition.ts";
+import { keyOfResource, type ResourceDefinition } from "./definition.ts";
 
 /** Every resource the control plane stores, in the order discovery prints them. */
 export const RESOURCES: readonly ResourceDefinition[] = [
@@ -22,18 +23,51 @@ export const RESOURCES: readonly ResourceDefinition[] = [
   ...BATCH,
   ...COORDINATION,
   ...RELIABLE_SYNCS,
+  CUSTOM_RESOURCE_DEFINITIONS,
 ];
 
-/** The resources by what requests name. */
+/** The resources by what requests name: those that are built in, and custom ones, which come and go and may take the place of some. */
 export class ResourceTable {
-  readonly #all: readonly ResourceDefinition[];
-  readonly #byPath = new Map<string, ResourceDefinition>();
+  readonly #builtIn: readonly ResourceDefinition[];
+  readonly #custom = new Map<string, readonly ResourceDefinition[]>();
+  #all: readonly ResourceDefinition[] | undefined;
+  #byPath = new Map<string, ResourceDefinition>();
+  #changes = 0;
 
   constructor(definitions: readonly ResourceDefinition[] = RESOURCES) {
-    this.#all = definitions;
-    for (const definition of definitions) {
-      this.#byPath.set(pathKey(definition.group, definition.version, definition.resource), definition);
-    }
+    this.#builtIn = definitions;
+    for (const definition of definitions) this.#byPath.set(pathOf(definition), definition);
+  }
+
+  /** How often the table has changed: what was made out of it is to be made again when this has. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** The resources that are built in, whether custom ones are in their place or not. */
+  builtIn(): readonly ResourceDefinition[] {
+    return this.#builtIn;
+  }
+
+  /** The definitions of a custom resource, one for each version; none when there is no such resource. */
+  custom(key: string): readonly ResourceDefinition[] {
+    return this.#custom.get(key) ?? [];
+  }
+
+  /**
+   * Sets the definitions of a custom resource, or takes it out when there are none.
+   * @returns the built-in one of the same key
+   */
+  setCustom(key: string, definitions: readonly ResourceDefinition[]): ResourceDefinition | undefined {
+    const built = this.#builtIn.filter((definition) => keyOfResource(definition) === key);
+    for (const definition of [...this.custom(key), ...built]) this.#byPath.delete(pathOf(definition));
+    if (definitions.length > 0) this.#custom.set(key, definitions);
+    else this.#custom.delete(key);
+    const shown = definitions.length > 0 ? definitions : built;
+    for (const definition of shown) this.#byPath.set(pathOf(definition), definition);
+    this.#all = undefined;
+    this.#changes++;
+    return built[0];
   }
 
   /** The resource of a path. */
@@ -41,14 +75,23 @@ export class ResourceTable {
     return this.#byPath.get(pathKey(group, version, resource));
   }
 
+  /** All resources, the custom ones last, in the order of their keys. */
   all(): readonly ResourceDefinition[] {
-    return this.#all;
+    if (this.#custom.size === 0) return this.#builtIn;
+    return this.#all ??= [
+      ...this.#builtIn.filter((definition) => !this.#custom.has(keyOfResource(definition))),
+      ...[...this.#custom.keys()].sort().flatMap((key) => this.custom(key)),
+    ];
   }
 
-  /** The resources that have objects of their own in the store. */
+  /** The resources that have objects of their own in the store, each once. */
   stored(): ResourceDefinition[] {
-    return this.#all.filter(({ storedAs }) => storedAs === undefined);
+    return this.all().filter(({ storedAs }) => storedAs === undefined || storedAs.primary);
   }
+}
+
+function pathOf({ group, version, resource }: ResourceDefinition): string {
+  return pathKey(group, version, resource);
 }
 
 function pathKey(group: string, version: string, resource: string): string {

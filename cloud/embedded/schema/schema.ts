@@ -1,3 +1,4 @@
+import { APIEXTENSIONS_SCHEMA } from "./apiextensions.ts";
 import { OBJECT_SYNC_SCHEMA } from "./reliablesyncs.ts";
 import data from "./kubernetes_v1_32.json" with { type: "json" };
 
@@ -53,7 +54,11 @@ export interface StructSchema {
 export type SchemaData = Record<string, StructSchema>;
 
 /** What is known of the fields of Kubernetes' types, out of the OpenAPI documents of release 1.32. */
-export const SCHEMA: Readonly<SchemaData> = { ...(data as unknown as SchemaData), ...OBJECT_SYNC_SCHEMA };
+export const SCHEMA: Readonly<SchemaData> = {
+  ...(data as unknown as SchemaData),
+  ...OBJECT_SYNC_SCHEMA,
+  ...APIEXTENSIONS_SCHEMA,
+};
 
 /** The struct a type refers to; undefined for anything but a struct. */
 export function structOf(type: TypeSchema | undefined): StructSchema | undefined {

@@ -79,11 +79,13 @@ export class ObjectStore implements Disposable {
     return this.#version;
   }
 
-  /** All objects, in the order of resource, namespace and name. */
-  *load(): Generator<StoredObject> {
-    const rows = this.#db.prepare(
-      "SELECT resource, namespace, name, uid, resource_version AS resourceVersion, body FROM objects",
-    ).iterate();
+  /** All objects, or those of one resource, in the order of resource, namespace and name. */
+  *load(resource?: string): Generator<StoredObject> {
+    const select =
+      "SELECT resource, namespace, name, uid, resource_version AS resourceVersion, body FROM objects";
+    const rows = resource === undefined
+      ? this.#db.prepare(select).iterate()
+      : this.#db.prepare(`${select} WHERE resource = ?`).iterate(resource);
     try {
       for (const row of rows) yield row as unknown as StoredObject;
     } catch (error) {

@@ -39,10 +39,10 @@ export interface WatchCacheLimits {
  */
 export class WatchCache {
   readonly #namespaces = new Map<string, Map<string, CacheEntry>>();
-  readonly #listeners = new Set<CacheListener>();
+  readonly #listeners = new Map<CacheListener, (() => void) | undefined>();
   readonly #events: CacheEvent[] = [];
   readonly #limits: Required<WatchCacheLimits>;
-  readonly #read: (object: StoredObject) => CacheEntry;
+  #read: (object: StoredObject) => CacheEntry;
   #first = 0;
   #chars = 0;
   #oldest: number;
@@ -96,7 +96,7 @@ export class WatchCache {
       previous,
     };
     this.#remember(event);
-    for (const listener of [...this.#listeners]) listener(event);
+    for (const listener of [...this.#listeners.keys()]) listener(event);
     return event;
   }
 
@@ -113,10 +113,29 @@ export class WatchCache {
     return this.#events.slice(from);
   }
 
-  /** Listens to changes; returns the remover. */
-  subscribe(listener: CacheListener): () => void {
-    this.#listeners.add(listener);
+  /**
+   * Listens to changes; returns the remover.
+   * @param onEnd called when watches are to begin again; the listener stays until it is removed
+   */
+  subscribe(listener: CacheListener, onEnd?: () => void): () => void {
+    this.#listeners.set(listener, onEnd);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Has all watches end: what they would be told has another form now. */
+  endWatches(): void {
+    for (const end of [...this.#listeners.values()]) end?.();
+  }
+
+  /** Reads labels and fields of all objects anew, in another way. */
+  reread(read: (object: StoredObject) => CacheEntry): void {
+    this.#read = read;
+    for (const names of this.#namespaces.values()) {
+      for (const [name, { namespace, uid, version, text }] of names) {
+        names.set(name, read({ resource: "", namespace, name, uid, resourceVersion: version, body: text }));
+      }
+    }
+    this.#sorted = undefined;
   }
 
   #set(entry: CacheEntry): void {
