@@ -1,6 +1,7 @@
 import { isAlreadyExists } from "../../common/errors/mod.ts";
 import type { ApiObject } from "./object.ts";
 import type { Registry } from "./registry.ts";
+import { KUBERNETES_ADDRESS } from "./resources/service_addresses.ts";
 
 const NAMESPACES = ["default", "kube-system", "kube-public", "kube-node-lease"] as const;
 
@@ -13,7 +14,10 @@ export function ensureDefaults(registry: Registry, port: number): void {
     apiVersion: "v1",
     kind: "Service",
     metadata: { name: "kubernetes", labels: { component: "apiserver", provider: "kubernetes" } },
-    spec: { clusterIP: "None", ports: [{ name: "https", port: 443, protocol: "TCP", targetPort: port }] },
+    spec: {
+      clusterIP: KUBERNETES_ADDRESS,
+      ports: [{ name: "https", port: 443, protocol: "TCP", targetPort: port }],
+    },
   });
 }
 

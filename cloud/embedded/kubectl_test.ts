@@ -285,11 +285,15 @@ Deno.test({
           /PersistentVolumeClaim "a" is invalid: spec: Forbidden: .*no storage provisioner/,
         ],
         [
-          "create service nodeport a --tcp=80:80",
+          "create service clusterip a --tcp=80:80 --clusterip=10.1.2.3",
           "",
-          /Service "a" is invalid: spec.type: Forbidden: .*NodePort/,
+          /failed to allocate IP 10.1.2.3: the provided IP \(10.1.2.3\) is not in the valid range/,
         ],
-        ["create service loadbalancer a --tcp=80:80", "", /spec.type: Forbidden: .*LoadBalancer/],
+        [
+          "create service nodeport a --tcp=80:80 --node-port=80",
+          "",
+          /The range of valid ports is 30000-32767/,
+        ],
       ];
       for (const [args, input, expected] of rows) {
         const { code, err } = await kubectl.run(args, input);

@@ -1,6 +1,6 @@
 /**
  * What a control plane does beside its API: places pods, rolls deployments, keeps replica sets and stateful sets at their size
- * and daemon sets on their nodes, runs jobs to their end and makes them when cron jobs say so, collects what lost its owner, and watches over nodes. Built on the Kubernetes API alone.
+ * and daemon sets on their nodes, runs jobs to their end and makes them when cron jobs say so, tells which pods serve a service, collects what lost its owner, and watches over nodes. Built on the Kubernetes API alone.
  * Namespaces are kept by the API server itself, which knows all that can be in one.
  *
  * Takes: watches of nodes, leases, pods, replica sets, deployments, daemon sets, stateful sets, their revisions, jobs, cron jobs, and of
@@ -16,6 +16,8 @@ import {
   CRON_JOBS,
   DAEMON_SETS,
   DEPLOYMENTS,
+  ENDPOINT_SLICES,
+  ENDPOINTS,
   type Informer,
   informer,
   type InformerMetrics,
@@ -42,6 +44,7 @@ import type { Controller } from "./controller.ts";
 import { cronJobController } from "./cronjob/cronjob.ts";
 import { daemonSetController } from "./daemonset/daemonset.ts";
 import { deploymentController } from "./deployment/deployment.ts";
+import { endpointsController, endpointSliceController } from "./endpoints/endpoints.ts";
 import { eventRecorder } from "./events.ts";
 import { garbageCollector, type WatchedResource } from "./garbage/garbage_collector.ts";
 import { jobController } from "./job/job.ts";
@@ -81,7 +84,7 @@ export function controlPlaneControllers(
   const queues = workQueueMetrics(metrics);
   const informers = makeInformers(components, informerMetrics(metrics), options.resources ?? []);
   const { nodes, pods, deployments, replicaSets, daemonSets, leases } = informers;
-  const { statefulSets, revisions, jobs, cronJobs } = informers;
+  const { statefulSets, revisions, jobs, cronJobs, services, endpoints, slices } = informers;
   const events = eventRecorder({ kube, clock, log: log.child("events") });
   const health: NodeHealthOptions = {
     gracePeriodMs: options.nodeMonitorGracePeriodMs ?? 40_000,
@@ -98,6 +101,8 @@ export function controlPlaneControllers(
     jobController({ ...loop("job"), jobs, pods, events }),
     jobOrphansController({ ...loop("job-orphans"), jobs, pods }),
     cronJobController({ ...loop("cronjob"), cronJobs, jobs, events }),
+    endpointsController({ ...loop("endpoints"), services, pods, nodes, endpoints, slices }),
+    endpointSliceController({ ...loop("endpointslice"), services, pods, nodes, endpoints, slices }),
     scheduler({ ...loop("scheduler"), nodes, pods, events }),
     nodeLifecycleController({ ...loop("nodelifecycle"), nodes, leases, pods, events }, health),
     taintEvictionController({ ...loop("tainteviction"), nodes, pods, events }),
@@ -173,13 +178,15 @@ function makeInformers(
     revisions: addWatched(CONTROLLER_REVISIONS),
     jobs: addWatched(JOBS),
     cronJobs: addWatched(CRON_JOBS),
+    services: addWatched(SERVICES),
+    endpoints: addWatched(ENDPOINTS),
+    slices: addWatched(ENDPOINT_SLICES),
     leases: add(LEASES, { namespace: LEASE_NAMESPACE }),
   };
   for (
     const type of [
       NAMESPACES,
       SERVICE_ACCOUNTS,
-      SERVICES,
       CONFIG_MAPS,
       SECRETS,
       PERSISTENT_VOLUME_CLAIMS,

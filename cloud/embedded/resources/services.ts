@@ -1,6 +1,7 @@
 import {
   type ApiObject,
   isObject,
+  jsonEqual,
   type JsonObject,
   objectAt,
   objectsAt,
@@ -9,18 +10,17 @@ import {
 } from "../object.ts";
 import { AGE, NAME } from "./core.ts";
 import type { Cell, ResourceDefinition, Surroundings } from "./definition.ts";
-import {
-  duplicate,
-  type FieldError,
-  forbidden,
-  invalid,
-  invalidObject,
-  notSupported,
-  required,
-} from "./field_error.ts";
+import { ENDPOINT_SLICE } from "./endpoint_slices.ts";
 import { ageOf, mapText } from "./printing.ts";
+import {
+  allocate,
+  allocationFields,
+  hasAddress,
+  hasNodePorts,
+  needsHealthPort,
+} from "./service_addresses.ts";
+import { validateService, validateServiceUpdate } from "./service_validation.ts";
 
-const TYPES = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
 const MAX_ENDPOINTS_PRINTED = 3;
 
 function portsText(service: ApiObject): string {
@@ -55,75 +55,101 @@ function row(service: ApiObject, now: number): Cell[] {
   ];
 }
 
+/** Upstream: k8s.io/kubernetes pkg/apis/core/v1/defaults.go (SetDefaults_Service) @ v1.33 */
 function applyDefaults(service: ApiObject): void {
   const spec = objectAt(service, "spec");
   service.spec = spec;
   if (textAt(spec, "type") === "") spec.type = "ClusterIP";
   if (textAt(spec, "sessionAffinity") === "") spec.sessionAffinity = "None";
+  if (spec.sessionAffinity === "None") delete spec.sessionAffinityConfig;
   if (spec.sessionAffinity === "ClientIP" && !isObject(spec.sessionAffinityConfig)) {
     spec.sessionAffinityConfig = { clientIP: { timeoutSeconds: 10800 } };
   }
   for (const port of objectsAt(spec, "ports")) {
     if (textAt(port, "protocol") === "") port.protocol = "TCP";
     if (port.targetPort === undefined || port.targetPort === 0 || port.targetPort === "") {
-      port.targetPort = port.port;
+      port.targetPort = port.port ?? 0;
     }
+    if (port.nodePort === 0) delete port.nodePort;
   }
   if (spec.type !== "ExternalName") {
     if (spec.internalTrafficPolicy === undefined) spec.internalTrafficPolicy = "Cluster";
-    if (spec.ipFamilyPolicy === undefined) spec.ipFamilyPolicy = "SingleStack";
-    if (spec.ipFamilies === undefined) spec.ipFamilies = ["IPv4"];
+    const free = spec.clusterIP === "None" && Object.keys(objectAt(spec, "selector")).length === 0;
+    if (spec.ipFamilyPolicy === undefined) spec.ipFamilyPolicy = free ? "RequireDualStack" : "SingleStack";
+    if (spec.ipFamilies === undefined) {
+      spec.ipFamilies = spec.ipFamilyPolicy !== "SingleStack" && free ? ["IPv4", "IPv6"] : ["IPv4"];
+    }
   }
-  if (
-    (spec.type === "NodePort" || spec.type === "LoadBalancer") && spec.externalTrafficPolicy === undefined
-  ) {
+  const external = Array.isArray(spec.externalIPs) && spec.externalIPs.length > 0;
+  if ((hasNodePorts(spec.type) || external) && spec.externalTrafficPolicy === undefined) {
     spec.externalTrafficPolicy = "Cluster";
+  }
+  if (spec.type === "LoadBalancer" && spec.allocateLoadBalancerNodePorts === undefined) {
+    spec.allocateLoadBalancerNodePorts = true;
   }
   service.status = { loadBalancer: {}, ...objectAt(service, "status") };
 }
 
-/** Nothing routes cluster addresses here, so a service without a given one is headless in fact; it gets no address. */
-function prepareForCreate(service: ApiObject, _around: Surroundings): void {
-  const spec = objectAt(service, "spec");
-  if (spec.type === "NodePort" || spec.type === "LoadBalancer") {
-    throw invalidObject({ group: "", kind: "Service" }, service.metadata.name ?? "", [
-      forbidden(
-        "spec.type",
-        `the embedded control plane leads no traffic to a ${spec.type}; use hostPort or hostNetwork in the pod, or a full Kubernetes control plane`,
-      ),
-    ]);
-  }
-  if (spec.type === "ExternalName") return;
-  setClusterIp(spec);
-}
-
-function setClusterIp(spec: JsonObject): void {
-  if (textAt(spec, "clusterIP") === "") spec.clusterIP = "None";
-  spec.clusterIPs = [spec.clusterIP];
-}
-
-function validate(service: ApiObject): FieldError[] {
-  const spec = objectAt(service, "spec");
-  const errors: FieldError[] = [];
-  if (!TYPES.includes(textAt(spec, "type"))) errors.push(notSupported("spec.type", spec.type, TYPES));
-  const ports = objectsAt(spec, "ports");
-  if (ports.length === 0 && spec.clusterIP !== "None" && spec.type !== "ExternalName") {
-    errors.push(required("spec.ports"));
-  }
-  if (spec.type === "ExternalName" && textAt(spec, "externalName") === "") {
-    errors.push(required("spec.externalName"));
-  }
-  const names = new Set<string>();
-  ports.forEach((port, i) => {
-    const name = textAt(port, "name");
-    if (ports.length > 1 && name === "") errors.push(required(`spec.ports[${i}].name`));
-    if (name !== "" && names.has(name)) errors.push(duplicate(`spec.ports[${i}].name`, name));
-    names.add(name);
-    if (typeof port.port !== "number" || port.port < 1 || port.port > 65535) {
-      errors.push(invalid(`spec.ports[${i}].port`, port.port ?? 0, "must be between 1 and 65535, inclusive"));
+/** Takes what is allocated over from the old service where the new one leaves it open. Upstream: storage.go (patchAllocatedValues) */
+function keepAllocated(spec: JsonObject, before: JsonObject): void {
+  if (hasAddress(spec.type) && hasAddress(before.type)) {
+    if (textAt(spec, "clusterIP") === "") spec.clusterIP = before.clusterIP;
+    // A client that knows of one address only changes that and leaves the list.
+    if (spec.clusterIPs === undefined || jsonEqual(spec.clusterIPs, before.clusterIPs)) {
+      spec.clusterIPs = [spec.clusterIP];
     }
-  });
-  return errors;
+  }
+  if (!hasNodePorts(spec.type) || !hasNodePorts(before.type)) return;
+  for (const port of objectsAt(spec, "ports")) {
+    if (port.nodePort !== undefined) continue;
+    const same = objectsAt(before, "ports").find((one) =>
+      one.port === port.port && one.protocol === port.protocol
+    );
+    if (same?.nodePort !== undefined) port.nodePort = same.nodePort;
+  }
+  if (needsHealthPort(spec) && needsHealthPort(before) && spec.healthCheckNodePort === undefined) {
+    if (before.healthCheckNodePort !== undefined) spec.healthCheckNodePort = before.healthCheckNodePort;
+  }
+}
+
+/**
+ * Drops what only the old type had, where the request leaves it as it was: a change of the type alone is then a valid one.
+ * Upstream: k8s.io/kubernetes pkg/registry/core/service/strategy.go (dropTypeDependentFields) @ v1.33
+ */
+function dropDependent(spec: JsonObject, before: JsonObject): void {
+  const drop = (field: string) => {
+    if (jsonEqual(spec[field], before[field])) delete spec[field];
+  };
+  if (hasAddress(before.type) && !hasAddress(spec.type)) {
+    for (const field of ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"]) drop(field);
+    drop("internalTrafficPolicy");
+  }
+  if (hasNodePorts(before.type) && !hasNodePorts(spec.type)) {
+    const old = new Set(objectsAt(before, "ports").map((port) => port.nodePort));
+    for (const port of objectsAt(spec, "ports")) if (old.has(port.nodePort)) delete port.nodePort;
+    drop("externalTrafficPolicy");
+  }
+  if (needsHealthPort(before) && !needsHealthPort(spec)) drop("healthCheckNodePort");
+  if (before.type === "LoadBalancer" && spec.type !== "LoadBalancer") {
+    drop("allocateLoadBalancerNodePorts");
+    drop("loadBalancerClass");
+  }
+}
+
+function prepareForUpdate(service: ApiObject, old: ApiObject, around: Surroundings): void {
+  const [spec, before] = [objectAt(service, "spec"), objectAt(old, "spec")];
+  dropDependent(spec, before);
+  keepAllocated(spec, before);
+  if (validateService(service).length + validateServiceUpdate(service, old).length === 0) {
+    allocate(service, old, around);
+  }
+  if (spec.type !== "LoadBalancer") service.status = { ...objectAt(service, "status"), loadBalancer: {} };
+}
+
+function prepareForCreate(service: ApiObject, around: Surroundings): void {
+  const spec = objectAt(service, "spec");
+  if (textAt(spec, "clusterIP") !== "" && spec.clusterIPs === undefined) spec.clusterIPs = [spec.clusterIP];
+  if (validateService(service).length === 0) allocate(service, undefined, around);
 }
 
 function endpointsText(endpoints: ApiObject): string {
@@ -140,8 +166,9 @@ function endpointsText(endpoints: ApiObject): string {
   return all.slice(0, MAX_ENDPOINTS_PRINTED).join(",") + (more > 0 ? ` + ${more} more...` : "");
 }
 
-/** Services and Endpoints. */
+/** Services, Endpoints and EndpointSlices. */
 export const SERVICES: readonly ResourceDefinition[] = [
+  ENDPOINT_SLICE,
   {
     group: "",
     version: "v1",
@@ -170,6 +197,7 @@ export const SERVICES: readonly ResourceDefinition[] = [
     readFields: (o) => ({
       "spec.clusterIP": textAt(o, "spec", "clusterIP"),
       "spec.type": textAt(o, "spec", "type"),
+      ...allocationFields(o),
     }),
     columns: [
       NAME,
@@ -183,18 +211,8 @@ export const SERVICES: readonly ResourceDefinition[] = [
     row,
     applyDefaults,
     prepareForCreate,
-    prepareForUpdate: (service, old) => {
-      const spec = objectAt(service, "spec");
-      if (spec.type === "ExternalName") return;
-      if (textAt(spec, "clusterIP") === "") spec.clusterIP = textAt(old, "spec", "clusterIP");
-      setClusterIp(spec);
-    },
-    validate,
-    validateUpdate: (service, old) => {
-      const [now, before] = [textAt(service, "spec", "clusterIP"), textAt(old, "spec", "clusterIP")];
-      return before === "" || now === before || textAt(service, "spec", "type") === "ExternalName"
-        ? []
-        : [invalid("spec.clusterIPs[0]", [now], "may not change once set")];
-    },
+    prepareForUpdate,
+    validate: validateService,
+    validateUpdate: validateServiceUpdate,
   },
 ];

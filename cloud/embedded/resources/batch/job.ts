@@ -21,8 +21,8 @@ const LEGACY_NAME_LABEL = "job-name";
 
 /** Fills the defaults of a pod template, in a Job or in the template of one. */
 export function defaultTemplate(spec: JsonObject): void {
-  if (!isObject(spec.template)) return;
-  const template = spec.template;
+  const template = objectAt(spec, "template");
+  spec.template = template;
   const podSpec = objectAt(template, "spec");
   template.spec = podSpec;
   template.metadata = objectAt(template, "metadata");

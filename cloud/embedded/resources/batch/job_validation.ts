@@ -7,7 +7,7 @@ import {
   textAt,
   valueAt,
 } from "../../object.ts";
-import { type FieldError, invalid, notSupported, required } from "../field_error.ts";
+import { type FieldError, forbidden, invalid, notSupported, required } from "../field_error.ts";
 import { nameProblem, validateLabels } from "../metadata.ts";
 import { validatePodSpec } from "../pod_validation.ts";
 import { selects } from "../selector_match.ts";
@@ -94,6 +94,14 @@ export function validateJobSpec(spec: JsonObject, path: string): FieldError[] {
     errors.push(required(`${path}.backoffLimitPerIndex`, "when maxFailedIndexes is specified"));
   }
   errors.push(...validateManagedBy(spec, path), ...validateMode(spec, path));
+  if (spec.backoffLimitPerIndex !== undefined) {
+    errors.push(
+      forbidden(
+        `${path}.backoffLimitPerIndex`,
+        "the embedded control plane counts failures of the Job as a whole; use backoffLimit, or a full Kubernetes control plane",
+      ),
+    );
+  }
   if (isObject(spec.podFailurePolicy)) {
     errors.push(...validateFailurePolicy(spec, `${path}.podFailurePolicy`));
   }
