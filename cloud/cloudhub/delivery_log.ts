@@ -8,8 +8,11 @@ import type { DeliveredObject } from "./delivery_class.ts";
 export interface DeliveryLog {
   /** The version confirmed last; undefined when none is known. */
   recorded(node: string, uid: string): string | undefined;
-  /** A first delivery to the node begins. */
-  begin(node: string, object: DeliveredObject): void;
+  /**
+   * A first delivery to the node begins. Undefined when the log has it already or keeps nothing; else resolves once it is on record, or
+   * is found not to come on record now.
+   */
+  begin(node: string, object: DeliveredObject): Promise<void> | undefined;
   /** The node has this version. */
   confirm(node: string, object: DeliveredObject, version: string): void;
   /** The node confirmed that the object is gone. */
@@ -34,7 +37,7 @@ export class MemoryDeliveryLog implements DeliveryLog {
     return this.#nodes.get(node)?.get(uid);
   }
 
-  begin(): void {}
+  begin(): undefined {}
 
   confirm(node: string, { uid }: DeliveredObject, version: string): void {
     if (uid === "") return;

@@ -35,6 +35,8 @@ export interface HubComponents {
   signal: AbortSignal;
 }
 
+/** How long a message waits for the record of its delivery, milliseconds. */
+const RECORD_PATIENCE_MS = 2_000;
 const ANNOTATION_TRIES = 3;
 const ANNOTATION_WAIT_MS = 1_000;
 
@@ -240,9 +242,31 @@ export class Hub {
     const stored = object.uid === "" ? undefined : pool.stored(key);
     const facts = { operation, deleting: object.deleting, version, stored, recorded };
     if (decideEnqueue(facts) === "discard") return this.#c.metrics.dropped.inc(1, { reason: "not_newer" });
-    if (!pool.add(key, item)) return this.#overflow(node, message);
-    if (recorded === undefined && operation !== Operation.delete) this.#c.deliveryLog.begin(node, object);
-    session?.pump();
+    const isFirst = recorded === undefined && operation !== Operation.delete;
+    const begun = isFirst ? this.#c.deliveryLog.begin(node, object) : undefined;
+    // Of a node that is gone everything goes.
+    const held = begun !== undefined && object.namespace !== "";
+    if (!pool.add(key, item, { held })) return this.#overflow(node, message);
+    if (held) this.#inBackground(this.#releaseOnceRecorded(node, pool, key, begun));
+    else session?.pump();
+  }
+
+  /**
+   * A message goes when it is on record that its node may have the object. Otherwise a cloudcore that is killed in between would
+   * never delete the object at the node, should it be deleted meanwhile. But the record is not worth a pod that does not start.
+   */
+  async #releaseOnceRecorded(node: string, pool: NodePool, key: string, begun: Promise<void>): Promise<void> {
+    const { clock, signal } = this.#c;
+    const recorded = new AbortController();
+    const patience = clock.sleep(RECORD_PATIENCE_MS, { signal: AbortSignal.any([signal, recorded.signal]) });
+    try {
+      await Promise.race([begun, patience]);
+    } finally {
+      recorded.abort();
+      await patience.catch(() => {/* recorded, or cloudhub stops */});
+    }
+    pool.release(key);
+    if (this.#pools.get(node) === pool) this.#sessions.get(node)?.pump();
   }
 
   /** The session ends, since everything is offered anew on the next connection; without one the message is dropped for the same reason. */

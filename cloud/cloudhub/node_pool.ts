@@ -37,6 +37,8 @@ interface Slot {
   rounds: number;
   /** Not to be sent before; Unix milliseconds. */
   notBefore: number;
+  /** Not to be sent, nor what was added after it, until it is released. */
+  held: boolean;
 }
 
 /** Waits after the resends of a message were used up. */
@@ -91,8 +93,9 @@ export class NodePool {
   }
 
   /** Keeps a message until it is acknowledged, in place of an older one for the same key; false when the pool is full. */
-  add(key: string, item: PoolItem): boolean {
-    const slot = this.#slots.get(key) ?? { key, next: undefined, sent: undefined, rounds: 0, notBefore: 0 };
+  add(key: string, item: PoolItem, { held = false }: { held?: boolean } = {}): boolean {
+    const slot = this.#slots.get(key) ??
+      { key, next: undefined, sent: undefined, rounds: 0, notBefore: 0, held };
     if (!this.#hasRoom(item, slot.next)) return false;
     this.#slots.set(key, slot);
     if (slot.next !== undefined) {
@@ -102,6 +105,12 @@ export class NodePool {
     slot.next = item;
     this.#account(item, 1);
     return true;
+  }
+
+  /** What was held may be sent. */
+  release(key: string): void {
+    const slot = this.#slots.get(key);
+    if (slot !== undefined) slot.held = false;
   }
 
   #enqueue(slot: Slot, operation: string): void {
@@ -138,8 +147,15 @@ export class NodePool {
   }
 
   #takeDue(keys: string[], now: number): Slot | undefined {
-    const at = keys.findIndex((key) => this.#slots.get(key)!.notBefore <= now);
-    return at < 0 ? undefined : this.#slots.get(keys.splice(at, 1)[0]!);
+    const at = keys.findIndex((key) => {
+      const { held, notBefore } = this.#slots.get(key)!;
+      return held || notBefore <= now;
+    });
+    const slot = at < 0 ? undefined : this.#slots.get(keys[at]!)!;
+    // What comes later may need what is held: a pod its ConfigMap.
+    if (slot === undefined || slot.held) return undefined;
+    keys.splice(at, 1);
+    return slot;
   }
 
   /**

@@ -177,3 +177,18 @@ Deno.test("NodePool accounts for everything, whatever happens in whatever order"
     }),
   );
 });
+
+Deno.test("NodePool sends neither what is held nor what came after it, until it is released", () => {
+  const p = pool(3);
+  const [config, web, answer] = [item("config"), item("web"), item("x", { operation: "response" })];
+  p.add("config", config, { held: true });
+  p.add("web", web);
+  p.add("reply", answer);
+  assert.equal(p.take(0), answer);
+  assert.equal(p.take(0), undefined);
+  p.disconnected();
+  assert.equal(p.take(0), undefined, "also over a new connection");
+  p.release("config");
+  assert.deepEqual([p.take(0), p.take(0)], [config, web]);
+  p.release("unknown");
+});

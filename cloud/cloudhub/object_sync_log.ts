@@ -52,7 +52,9 @@ interface Entry {
 }
 
 /** What the API has to be brought to. */
-type Write = { node: string; object: DeliveredObject } & ({ version: string } | { gone: true });
+type Write =
+  & { node: string; object: DeliveredObject }
+  & ({ version: string; isNew: boolean } | { gone: true });
 
 const RETRY = { baseMs: 1_000, maxMs: 60_000 };
 /** Requests at a time. */
@@ -71,11 +73,13 @@ const NOTHING_CONFIRMED = "0";
 const isNamespaceEnding = (error: unknown) =>
   findStatusError(error)?.details?.causes?.some(({ reason }) => reason === "NamespaceTerminating") ?? false;
 
+const isCreation = (change: Write) => !("gone" in change) && change.isNew;
+
 const nameOf = (node: string, uid: string) => `${node}.${uid}`;
 
 /**
  * A delivery log in ObjectSync and ClusterObjectSync objects, read once at the start and written behind: of several changes of
- * one object only the last is written. While the API is not served, or not to this user, it says so once, is a log in memory,
+ * one object only the last is written, and objects that are new come first, since their deliveries wait for it. While the API is not served, or not to this user, it says so once, is a log in memory,
  * and tries again: what came about meanwhile is written then.
  *
  * The objects stay over connections and restarts, so that what was deleted meanwhile is deleted at the edge too. What counts as
@@ -85,6 +89,10 @@ const nameOf = (node: string, uid: string) => `${node}.${uid}`;
 export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): RunningDeliveryLog {
   const nodes = new Map<string, Map<string, Entry>>();
   const writes = new Map<string, Write>();
+  /** Writes of objects that the API does not have: deliveries wait for them, so they come first. */
+  const creations = new Map<string, Write>();
+  /** Tell those who wait for a creation that it was done or failed. */
+  const begun = new Map<string, PromiseWithResolvers<void>>();
   /** Whether the API can be used; until that is known it is taken for usable. */
   let usable = true;
   /** Removals that were asked for since the API became unusable. */
@@ -102,9 +110,12 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
 
   function write(change: Write): void {
     const key = nameOf(change.node, change.object.uid);
+    const isNew = !("gone" in change) && (change.isNew || creations.has(key));
+    creations.delete(key);
     // Moves to the end, so that the first ones are the oldest.
     if ("gone" in change) writes.delete(key);
-    writes.set(key, change);
+    if (isNew) creations.set(key, { ...change, isNew });
+    else writes.set(key, change);
     if (!usable && "gone" in change) forgetOldestRemoval();
     wake();
   }
@@ -135,7 +146,9 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
             }
           }
         }
-        if (!usable) log.info("What nodes confirmed is recorded now", { waiting: writes.size });
+        if (!usable) {
+          log.info("What nodes confirmed is recorded now", { waiting: writes.size + creations.size });
+        }
         usable = true;
         removals = 0;
         return;
@@ -151,6 +164,7 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
             );
           }
           usable = false;
+          for (const key of [...begun.keys()]) tried(key);
           await clock.sleep(backoffMs(attempt, RETRY, Math.random()), { signal });
           continue;
         }
@@ -176,10 +190,7 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
     }
     const body = { status: { objectResourceVersion: change.version } };
     const patch = () => kube.patch(type, ref, { type: "merge", body }, { subresource: "status", signal });
-    try {
-      await patch();
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
+    const create = async () => {
       const { apiVersion: objectAPIVersion, kind: objectKind, name: objectName } = object;
       const spec = { objectAPIVersion, objectKind, objectName };
       const made: ObjectSync = {
@@ -192,11 +203,40 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
         await kube.create(type, made, { signal });
       } catch (error) {
         // The object goes with its namespace, and so would the record.
-        if (isNamespaceEnding(error)) return;
+        if (isNamespaceEnding(error)) return false;
         if (!isAlreadyExists(error)) throw error;
       }
-      await patch();
+      return true;
+    };
+    if (change.isNew) {
+      // A status would be dropped from what is created; without one nothing is confirmed.
+      if (await create() && change.version !== NOTHING_CONFIRMED) await patch();
+      return;
     }
+    try {
+      await patch();
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      if (await create()) await patch();
+    }
+  }
+
+  function nextBatch(): Array<[string, Write]> {
+    const batch: Array<[string, Write]> = [];
+    for (const waiting of [creations, writes]) {
+      for (const each of waiting) {
+        if (batch.length === PARALLEL) return batch;
+        // Of a creation and what follows it the creation goes first.
+        if (waiting === creations || !creations.has(each[0])) batch.push(each);
+      }
+    }
+    return batch;
+  }
+
+  /** Nobody waits any longer for what was tried. */
+  function tried(key: string): void {
+    begun.get(key)?.resolve();
+    begun.delete(key);
   }
 
   /** Writes until the signal aborts, and then what is left, as far as that succeeds at once. */
@@ -213,15 +253,18 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
     if (signal.aborted) onAbort();
     else signal.addEventListener("abort", onAbort, { once: true });
     try {
-      while (!signal.aborted || writes.size > 0) {
-        const batch = [...writes].slice(0, PARALLEL);
+      while (!signal.aborted || writes.size + creations.size > 0) {
+        const batch = nextBatch();
         if (batch.length === 0) {
           await new Promise<void>((resolve) => wake = resolve);
           continue;
         }
-        for (const [key] of batch) writes.delete(key);
+        for (const [key] of batch) {
+          writes.delete(key);
+          creations.delete(key);
+        }
         const results = await Promise.allSettled(
-          batch.map(([, change]) => perform(change, patience.signal)),
+          batch.map(([key, change]) => perform(change, patience.signal).finally(() => tried(key))),
         );
         const failed = results.find((result) => result.status === "rejected");
         if (failed === undefined) {
@@ -231,13 +274,20 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
         }
         results.forEach((result, i) => {
           const [key, change] = batch[i]!;
-          if (result.status === "rejected" && !writes.has(key)) writes.set(key, change);
+          if (result.status !== "rejected" || creations.has(key)) return;
+          // What a newer write says counts, but that the object is new still holds.
+          const newer = writes.get(key);
+          if (newer === undefined) (isCreation(change) ? creations : writes).set(key, change);
+          else if (isCreation(change) && !("gone" in newer)) {
+            writes.delete(key);
+            creations.set(key, { ...newer, isNew: true });
+          }
         });
         // Names of objects differ from one try to the next, the reason does not.
         const reason = findStatusError(failed.reason)?.reason ?? errorText(failed.reason);
         if (reason !== told) {
           log.error("Cannot record what a node confirmed, trying again", failed.reason, {
-            waiting: writes.size,
+            waiting: writes.size + creations.size,
           });
         }
         told = reason;
@@ -266,7 +316,11 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
       if (entry(node, object.uid) !== undefined) return;
       // Written before anything is confirmed: the node may have taken the object although its confirmation never came.
       keep(node, object.uid, { namespace: object.namespace, version: NOTHING_CONFIRMED });
-      write({ node, object, version: NOTHING_CONFIRMED });
+      write({ node, object, version: NOTHING_CONFIRMED, isNew: true });
+      if (!usable) return;
+      const waiting = Promise.withResolvers<void>();
+      begun.set(nameOf(node, object.uid), waiting);
+      return waiting.promise;
     },
     confirm(node, object, version) {
       if (object.uid === "" || object.kind === "") return;
@@ -277,7 +331,7 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
       }
       if (compareResourceVersion(version, known.version) <= 0) return;
       known.version = version;
-      write({ node, object, version });
+      write({ node, object, version, isNew: false });
     },
     forget(node, object) {
       if (object.uid === "") return;

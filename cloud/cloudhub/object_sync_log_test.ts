@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { StatusError } from "../../common/errors/mod.ts";
 import { FakeKubeClient, type FakeKubeClientOptions } from "../../common/kubeclient/fake_client.ts";
 import { FakeClock } from "../../common/module/fake_clock.ts";
-import { createLogger } from "../../common/module/mod.ts";
+import { createLogger, silentLogger } from "../../common/module/mod.ts";
 import type { DeliveredObject } from "./delivery_class.ts";
 import { CLUSTER_OBJECT_SYNCS, OBJECT_SYNCS, objectSyncLog } from "./object_sync_log.ts";
 import { until } from "./_testing.ts";
@@ -42,8 +42,9 @@ async function start(options: FakeKubeClientOptions = {}, kube = new FakeKubeCli
 
 Deno.test("objectSyncLog() writes what was sent and what was confirmed, and reads it again", async () => {
   await using first = await start();
-  first.log.begin("edge-1", POD);
-  await until(() => first.version() === "0", "the beginning is recorded");
+  await first.log.begin("edge-1", POD);
+  assert.equal(first.log.begin("edge-1", POD), undefined);
+  assert.equal(first.version(), undefined);
   assert.equal(first.log.recorded("edge-1", "u1"), undefined);
   assert.deepEqual(first.kube.peek(OBJECT_SYNCS, "default/edge-1.u1")?.spec, {
     objectAPIVersion: "v1",
@@ -57,7 +58,7 @@ Deno.test("objectSyncLog() writes what was sent and what was confirmed, and read
   await until(() => first.kube.peek(CLUSTER_OBJECT_SYNCS, "edge-1.u2") !== undefined, "the node too");
 
   await using second = await start({}, first.kube);
-  second.log.begin("edge-1", POD);
+  assert.equal(second.log.begin("edge-1", POD), undefined);
   second.log.confirm("edge-1", NODE, "9");
   const written = () => second.kube.peek(CLUSTER_OBJECT_SYNCS, "edge-1.u2")?.status?.objectResourceVersion;
   await until(() => written() === "9", "the newer version is recorded");
@@ -125,7 +126,7 @@ for (const reason of ["NotFound", "Forbidden"] as const) {
         throw new StatusError(reason, "the server refuses");
       },
     });
-    parts.log.begin("edge-1", POD);
+    assert.equal(parts.log.begin("edge-1", POD), undefined);
     parts.log.confirm("edge-1", POD, "7");
     assert.equal(parts.log.recorded("edge-1", "u1"), "7");
     parts.log.connected("edge-1");
@@ -183,4 +184,59 @@ Deno.test("objectSyncLog() records nothing in a namespace that is being terminat
   await until(() => parts.version() === "8", "the other one is recorded");
   assert.equal(parts.clock.sleeping, 0, "it does not try again");
   assert.deepEqual(parts.lines, []);
+});
+
+const requests = ({ calls }: FakeKubeClient) =>
+  calls.filter(({ verb }) => verb !== "list").map(({ verb, subresource }) =>
+    [verb, subresource].join(" ").trim()
+  );
+
+Deno.test("objectSyncLog() needs two requests for an object that is delivered and confirmed", async () => {
+  await using parts = await start();
+  await parts.log.begin("edge-1", POD);
+  parts.log.confirm("edge-1", POD, "7");
+  await until(() => parts.version() === "7", "the version is recorded");
+  assert.deepEqual(requests(parts.kube), ["create", "patch status"]);
+});
+
+Deno.test("objectSyncLog() leaves what an earlier run recorded when a delivery begins before it was read", async () => {
+  const kube = new FakeKubeClient();
+  kube.seed(OBJECT_SYNCS, {
+    metadata: { namespace: "default", name: "edge-1.u1" },
+    status: { objectResourceVersion: "3" },
+  });
+  const log = objectSyncLog({ kube, clock: new FakeClock(), log: silentLogger });
+  const begun = log.begin("edge-1", POD);
+  const stop = new AbortController();
+  const ended = log.run(stop.signal);
+  await begun;
+  assert.equal(kube.peek(OBJECT_SYNCS, "default/edge-1.u1")?.status?.objectResourceVersion, "3");
+  stop.abort();
+  await ended;
+});
+
+Deno.test("objectSyncLog() lets a delivery go when its record fails, and records it later with what was confirmed", async () => {
+  let broken = true;
+  await using parts = await start({
+    intercept: ({ verb }) => {
+      if (broken && verb !== "list") throw new Error("no answer");
+    },
+  });
+  await parts.log.begin("edge-1", POD);
+  await until(() => parts.clock.sleeping > 0, "it waits");
+  parts.log.confirm("edge-1", POD, "7");
+  broken = false;
+  await parts.clock.advance(60_000);
+  await until(() => parts.version() === "7", "it is recorded");
+  assert.deepEqual(requests(parts.kube).slice(-2), ["create", "patch status"]);
+});
+
+Deno.test("objectSyncLog() records new deliveries before what was confirmed of old ones", async () => {
+  await using parts = await start();
+  const old = Array.from({ length: 40 }, (_, i) => ({ ...POD, uid: `old${i}` }));
+  await Promise.all(old.map((object) => parts.log.begin("edge-1", object)));
+  const before = requests(parts.kube).length;
+  for (const object of old) parts.log.confirm("edge-1", object, "7");
+  await parts.log.begin("edge-1", POD);
+  assert.ok(requests(parts.kube).slice(before).indexOf("create") <= 8);
 });
