@@ -7,7 +7,8 @@ import { parseRequests, routeMessage } from "../../cloud/edgecontroller/request.
 import { findStatusError } from "../../common/errors/mod.ts";
 import { type Message, messageToJson, parseMessage, printMessage, withNode } from "../../common/model/mod.ts";
 import { Mailbox } from "../../common/module/mod.ts";
-import { DOWN, goText, JOB, NODE, UP, type UpRow } from "./cloud_messages.ts";
+import { goText, NODE, UP, type UpRow } from "./cloud_messages.ts";
+import { DOWN, JOB } from "./cloud_messages_down.ts";
 
 const wait = () => ({ signal: AbortSignal.timeout(5_000) });
 
