@@ -1,5 +1,5 @@
 /** What cloudcore needs in a cluster: its custom resources, its namespace, and a service account with its rights and no others. */
-import { parse } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
 import type { KubeObject } from "../../common/api/meta_v1.ts";
 import { isAlreadyExists } from "../../common/errors/mod.ts";
 import {
@@ -10,19 +10,17 @@ import {
   type ResourceType,
   SERVICE_ACCOUNTS,
 } from "../../common/kubeclient/mod.ts";
-import { CLOUD_HUB_NAMESPACE_RULES, CLOUD_HUB_RULES } from "../../cloud/cloudhub/mod.ts";
-import { EDGE_CONTROLLER_RULES } from "../../cloud/edgecontroller/mod.ts";
 import { until } from "../trial/program.ts";
 import { printKubeconfig } from "./certificates.ts";
 
 const NAMESPACE = "kubeedge";
 const NAME = "cloudcore";
-const GROUP = "rbac.authorization.k8s.io";
 const CRDS = new URL("../../crds/", import.meta.url);
+const MANIFESTS = new URL("../../cloud/install/", import.meta.url);
 const TOKEN_SECONDS = 86_400;
 
 const rbac = (resource: string, kind: string, namespaced: boolean): ResourceType => ({
-  group: GROUP,
+  group: "rbac.authorization.k8s.io",
   version: "v1",
   resource,
   kind,
@@ -37,58 +35,46 @@ const CUSTOM_RESOURCES: ResourceType = {
   namespaced: false,
 };
 
-/** The namespace is made here, so that cloudcore need not be able to make namespaces. */
-const CLUSTER_RULES = [
-  ...CLOUD_HUB_RULES.filter(({ resources }) => !resources.includes("namespaces")),
-  ...EDGE_CONTROLLER_RULES,
-];
+const TYPES: ReadonlyMap<string, ResourceType> = new Map<string, ResourceType>([
+  ["Namespace", NAMESPACES],
+  ["ServiceAccount", SERVICE_ACCOUNTS],
+  ["ClusterRole", rbac("clusterroles", "ClusterRole", false)],
+  ["ClusterRoleBinding", rbac("clusterrolebindings", "ClusterRoleBinding", false)],
+  ["Role", rbac("roles", "Role", true)],
+  ["RoleBinding", rbac("rolebindings", "RoleBinding", true)],
+]);
 
-const subjects = [{ kind: "ServiceAccount", namespace: NAMESPACE, name: NAME }];
-
-/** The objects besides the custom resources, in the order they are made. */
-const OBJECTS: ReadonlyArray<readonly [ResourceType, KubeObject]> = [
-  [NAMESPACES, { metadata: { name: NAMESPACE } }],
-  [SERVICE_ACCOUNTS, { metadata: { namespace: NAMESPACE, name: NAME } }],
-  [
-    rbac("clusterroles", "ClusterRole", false),
-    { metadata: { name: NAME }, ...{ rules: CLUSTER_RULES } },
-  ],
-  [
-    rbac("clusterrolebindings", "ClusterRoleBinding", false),
-    {
-      metadata: { name: NAME },
-      ...{ roleRef: { apiGroup: GROUP, kind: "ClusterRole", name: NAME }, subjects },
-    },
-  ],
-  [
-    rbac("roles", "Role", true),
-    { metadata: { namespace: NAMESPACE, name: NAME }, ...{ rules: CLOUD_HUB_NAMESPACE_RULES } },
-  ],
-  [
-    rbac("rolebindings", "RoleBinding", true),
-    {
-      metadata: { namespace: NAMESPACE, name: NAME },
-      ...{ roleRef: { apiGroup: GROUP, kind: "Role", name: NAME }, subjects },
-    },
-  ],
-];
+/** What of the manifests and custom resources is made. */
+export interface CloudcoreAccountOptions {
+  /** Files of `cloud/install`. @default what runs cloudcore for all namespaces */
+  manifests?: readonly string[];
+  /** Whether the custom resources are installed beforehand. @default true */
+  customResources?: boolean;
+}
 
 /**
  * Makes what is missing and writes a kubeconfig of the service account, good for a day.
  * @param admin the administrator's kubeconfig
  * @param path where the kubeconfig is written
  */
-export async function setUpCloudcoreAccount(admin: string, path: string): Promise<void> {
+export async function setUpCloudcoreAccount(
+  admin: string,
+  path: string,
+  {
+    manifests = ["1-namespace.yaml", "2-rbac.yaml", "3-all-namespaces.yaml"],
+    customResources = true,
+  }: CloudcoreAccountOptions = {},
+): Promise<void> {
   const access = await loadKubeConfig({ path: admin });
   if (access.ca === undefined) throw new Error(`Cannot use kubeconfig ${admin}: it names no CA`);
   await using kube = createKubeClient(access);
-  for (const [type, object] of OBJECTS) await ensure(kube, type, object);
-  for await (const { name } of Deno.readDir(CRDS)) {
-    if (!name.endsWith(".yaml")) continue;
-    const crd = parse(await Deno.readTextFile(new URL(name, CRDS))) as KubeObject;
-    await ensure(kube, CUSTOM_RESOURCES, crd);
-    await established(kube, crd.metadata!.name!);
+  for (const file of manifests) {
+    for (const document of parseAllDocuments(await Deno.readTextFile(new URL(file, MANIFESTS)))) {
+      const object = document.toJS() as KubeObject;
+      await ensure(kube, TYPES.get(object.kind!)!, object);
+    }
   }
+  if (customResources) await installCustomResources(kube);
   const answer = await kube.createSubresource(
     SERVICE_ACCOUNTS,
     { namespace: NAMESPACE, name: NAME },
@@ -105,6 +91,15 @@ export async function setUpCloudcoreAccount(admin: string, path: string): Promis
   }
   const ca = new TextEncoder().encode(access.ca).toBase64();
   await Deno.writeTextFile(path, printKubeconfig(access.server, ca, NAME, { token }), { mode: 0o600 });
+}
+
+async function installCustomResources(kube: KubeClient): Promise<void> {
+  for await (const { name } of Deno.readDir(CRDS)) {
+    if (!name.endsWith(".yaml")) continue;
+    const crd = parse(await Deno.readTextFile(new URL(name, CRDS))) as KubeObject;
+    await ensure(kube, CUSTOM_RESOURCES, crd);
+    await established(kube, crd.metadata!.name!);
+  }
 }
 
 async function ensure(kube: KubeClient, type: ResourceType, object: KubeObject): Promise<void> {

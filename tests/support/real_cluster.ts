@@ -1,7 +1,10 @@
 /** A cluster of its own for a test: a real control plane in a directory, with a service account for cloudcore; stopped and removed at the end. */
 import { argumentsOf } from "../../scripts/kubernetes/arguments.ts";
 import { ensureBinaries, missingBinaries } from "../../scripts/kubernetes/binaries.ts";
-import { setUpCloudcoreAccount } from "../../scripts/kubernetes/cloudcore_account.ts";
+import {
+  type CloudcoreAccountOptions,
+  setUpCloudcoreAccount,
+} from "../../scripts/kubernetes/cloudcore_account.ts";
 import {
   adminKubeconfig,
   parseState,
@@ -45,12 +48,12 @@ export class RealCluster implements AsyncDisposable, Cluster {
   }
 
   /** Starts one and gives cloudcore's service account its rights. */
-  static async start(): Promise<RealCluster> {
+  static async start(account: CloudcoreAccountOptions = {}): Promise<RealCluster> {
     const directory = await Deno.makeTempDir({ prefix: "kubeedge-cluster-" });
     const cluster = new RealCluster(directory);
     try {
       await cluster.#run("up");
-      await setUpCloudcoreAccount(cluster.admin, cluster.cloudcore);
+      await setUpCloudcoreAccount(cluster.admin, cluster.cloudcore, account);
       return cluster;
     } catch (error) {
       await cluster[Symbol.asyncDispose]();
