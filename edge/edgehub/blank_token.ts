@@ -14,13 +14,15 @@ export function tokenFiles(configFile: string): string[] {
 }
 
 /**
- * The text of a configuration with the token taken out, everything else as it was; undefined when the token is not in it
- * as one piece.
+ * The text of a configuration with the token taken out, everything else as it was; undefined when the token is not in it.
  */
 export function withoutToken(text: string, token: string): string | undefined {
-  if (!TOKEN.test(token) || !text.includes(token)) return undefined;
-  const blank = text.replaceAll(`"${token}"`, '""').replaceAll(`'${token}'`, "''").replaceAll(token, '""');
-  return blank;
+  if (!TOKEN.test(token)) return undefined;
+  // A long text in double quotes may be broken over lines, each ending in a backslash.
+  const broken = [...token].map((c) => c === "." ? "\\." : c).join("(?:\\\\\\r?\\n[ \\t]*)?");
+  const found = new RegExp(`(["']?)(?:\\\\\\r?\\n[ \\t]*)?${broken}(?:\\\\\\r?\\n[ \\t]*)?\\1`, "g");
+  const blank = text.replaceAll(found, '""');
+  return blank === text ? undefined : blank;
 }
 
 /**
@@ -34,7 +36,7 @@ export async function forgetToken(configFile: string, token: string, log: Logger
     if (size > MAX_FILE_BYTES) throw new RangeError(`It is ${size} bytes long`);
     const text = await Deno.readTextFile(configFile);
     const blank = withoutToken(text, token.trim());
-    if (blank === undefined) throw new TypeError("It is not there in one piece");
+    if (blank === undefined) throw new TypeError("It is not found there");
     await write(configFile + NEW, blank, { uid, gid });
     await Deno.rename(configFile + NEW, configFile);
     log.info("Took the join token out of the configuration: this node has its certificate", {

@@ -9,11 +9,17 @@ const TOKEN = "0123abcd.eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjF9.c2ln_-x";
 Deno.test("withoutToken() takes the token out and nothing else", async (t) => {
   const rows: Array<[name: string, text: string, wanted: string | undefined]> = [
     ["double quotes", `a: 1 # one\ntoken: "${TOKEN}" # two\n`, 'a: 1 # one\ntoken: "" # two\n'],
-    ["single quotes", `token: '${TOKEN}'\n`, "token: ''\n"],
+    ["single quotes", `token: '${TOKEN}'\n`, 'token: ""\n'],
     ["plain", `edgeHub:\n  token: ${TOKEN}\n  x: 1\n`, 'edgeHub:\n  token: ""\n  x: 1\n'],
     ["JSON", `{"token":"${TOKEN}","x":[1]}`, '{"token":"","x":[1]}'],
     ["in a comment too", `# was ${TOKEN}\ntoken: "${TOKEN}"\n`, '# was ""\ntoken: ""\n'],
     ["not there", "token: other\n", undefined],
+    [
+      "broken over lines, as YAML printers do with long texts",
+      `a: 1\n  token: "${TOKEN.slice(0, 20)}\\\n    ${TOKEN.slice(20)}" # x\n`,
+      'a: 1\n  token: "" # x\n',
+    ],
+    ["begun on the next line", `token: "\\\n    ${TOKEN}\\\n  "\nb: 1\n`, 'token: ""\nb: 1\n'],
     ["folded", `token: >-\n  ${TOKEN.slice(0, 20)}\n  ${TOKEN.slice(20)}\n`, undefined],
   ];
   for (const [name, text, wanted] of rows) {
