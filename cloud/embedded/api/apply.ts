@@ -1,6 +1,7 @@
 import { StatusError } from "../../../common/errors/mod.ts";
-import { applyConfiguration, type FieldWrite } from "../apply/field_manager.ts";
+import { applyConfiguration } from "../apply/field_manager.ts";
 import { type ApiObject, checkDepth, isObject, type JsonObject } from "../object.ts";
+import type { ResourceDefinition } from "../resources/definition.ts";
 import { conflict, notFound } from "../resources/errors.ts";
 import { readText } from "./body.ts";
 import { outputForm } from "./negotiate.ts";
@@ -35,7 +36,8 @@ export async function applyObject(
   const config = await parseApplied(await readText(request), readFieldValidation(query), warnings);
   const ref = { namespace: path.namespace ?? "", name: path.name ?? "" };
   const write = { definition, manager, subresource: subresource ?? "", now: components.now() };
-  const merge = (live: ApiObject | undefined) => merged(live, config, write, force, ref);
+  const merge = (live: ApiObject | undefined) =>
+    checked(applyConfiguration(live, config, write, force), definition, ref, live === undefined);
   if (registry.cache(definition).get(ref.namespace, ref.name) !== undefined) {
     const updated = registry.update(definition, ref, merge, { dryRun, subresource });
     return printWritten(components, asked, updated, { warnings });
@@ -47,41 +49,46 @@ export async function applyObject(
   return printWritten(components, asked, created, { status: 201, warnings });
 }
 
-function merged(
-  live: ApiObject | undefined,
-  config: JsonObject,
-  write: FieldWrite,
-  force: boolean,
+/** A merged object, checked against the schema and the path of the request. @param made whether there is no such object yet */
+function checked(
+  merged: JsonObject,
+  definition: ResourceDefinition,
   ref: { namespace: string; name: string },
+  made: boolean,
 ): ApiObject {
-  const { definition } = write;
-  const given = applyConfiguration(live, config, write, force);
   // What is not of the type was refused before, in the words of what is merged.
-  const object = decodeObject(given, kindOf(definition), "Ignore", []);
-  const { uid = "", namespace = "" } = object.metadata;
-  if (live === undefined && uid !== "") {
+  const object = decodeObject(merged, kindOf(definition), "Ignore", []);
+  const { uid = "" } = object.metadata;
+  if (made && uid !== "") {
     throw conflict(
       definition,
       ref.name,
       `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
     );
   }
-  if (definition.namespaced && namespace !== "" && namespace !== ref.namespace) throw wrongNamespace();
-  if ((object.metadata.name ?? "") === "") {
-    throw new StatusError(
-      "BadRequest",
-      `the name of the object (${ref.name} based on URL) was undeterminable: name must be provided`,
-    );
-  }
-  checkName(object, ref.name, definition.namespaced ? ref.namespace : undefined);
+  checkAppliedName(object, { ...ref, namespace: definition.namespaced ? ref.namespace : undefined });
   return object;
 }
 
-function wrongNamespace(): StatusError {
-  return new StatusError(
-    "BadRequest",
-    "the namespace of the provided object does not match the namespace sent on the request",
-  );
+/** An applied configuration must be of the object that the path names. @throws {StatusError} BadRequest */
+export function checkAppliedName(
+  object: ApiObject,
+  { name, namespace }: { name: string; namespace: string | undefined },
+): void {
+  const given = object.metadata.namespace ?? "";
+  if (namespace !== undefined && given !== "" && given !== namespace) {
+    throw new StatusError(
+      "BadRequest",
+      "the namespace of the provided object does not match the namespace sent on the request",
+    );
+  }
+  if ((object.metadata.name ?? "") === "") {
+    throw new StatusError(
+      "BadRequest",
+      `the name of the object (${name} based on URL) was undeterminable: name must be provided`,
+    );
+  }
+  checkName(object, name, namespace);
 }
 
 /** Reads an applied configuration, in YAML or JSON. @throws {StatusError} BadRequest */

@@ -3,10 +3,8 @@ import { type ServiceAccountTokens, TOKEN_ISSUER } from "../auth/service_account
 import {
   type ApiObject,
   type JsonObject,
-  numberAt,
   objectAt,
   objectsAt,
-  setField,
   textAt,
   timeText,
   valueAt,
@@ -16,10 +14,10 @@ import { keyOfResource, type ResourceDefinition } from "../resources/definition.
 import { conflict, methodNotAllowed, noSuchPath } from "../resources/errors.ts";
 import { invalid, invalidObject } from "../resources/field_error.ts";
 import { validateBinding } from "../resources/pods.ts";
-import { labelSelectorText } from "../resources/printing.ts";
-import { contentTypeOf, parseBody, readText, readValue, unsupported } from "./body.ts";
+import { readValue } from "./body.ts";
 import { outputForm } from "./negotiate.ts";
 import { printObject } from "./read.ts";
+import { handleScale } from "./scale.ts";
 import {
   checkName,
   jsonResponse,
@@ -29,11 +27,9 @@ import {
   type ResourceRequest,
 } from "./resource_handler.ts";
 import {
-  applyPatch,
   decodeObject,
   type KindOf,
   kindOf,
-  PATCH_TYPES,
   readDeleteOptions,
   readDryRun,
   readFieldValidation,
@@ -45,7 +41,6 @@ export interface SubresourceComponents {
   tokens: ServiceAccountTokens;
 }
 
-const SCALE: KindOf = { apiVersion: "autoscaling/v1", kind: "Scale", schema: "autoscaling.v1.Scale" };
 const BINDING: KindOf = { apiVersion: "v1", kind: "Binding", schema: "core.v1.Binding" };
 const EVICTION: KindOf = { apiVersion: "policy/v1", kind: "Eviction", schema: "policy.v1.Eviction" };
 const TOKEN_REQUEST: KindOf = {
@@ -132,101 +127,6 @@ async function finalize(components: ResourceComponents, asked: ResourceRequest):
     spec: { ...objectAt(current, "spec"), finalizers: valueAt(object, "spec", "finalizers") },
   }), { subresource: "finalize", manager });
   return printWritten(components, asked, updated, { warnings });
-}
-
-/** What `…/scale` of a resource reads and writes; undefined for a number that is not there. */
-function scalePaths(
-  { scale }: ResourceDefinition,
-): { replicas: readonly string[]; statusReplicas: readonly string[] } {
-  if (scale === undefined || "selector" in scale) {
-    return { replicas: ["spec", "replicas"], statusReplicas: ["status", "replicas"] };
-  }
-  return scale;
-}
-
-function selectorText(object: ApiObject, { scale }: ResourceDefinition): string {
-  if (scale === undefined || "selector" in scale) {
-    const text = labelSelectorText(valueAt(object, "spec", "selector"));
-    return text === "<none>" ? "" : text;
-  }
-  return scale.selectorText === undefined ? "" : textAt(object, ...scale.selectorText);
-}
-
-/** A copy of an object with the value at a path changed, which is made where it is not there. */
-function withValue(object: JsonObject, [name = "", ...rest]: readonly string[], value: unknown): JsonObject {
-  const copy = { ...object };
-  setField(copy, name, rest.length === 0 ? value : withValue(objectAt(object, name), rest, value));
-  return copy;
-}
-
-function scaleOf(object: ApiObject, definition: ResourceDefinition): ApiObject {
-  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
-  const { replicas, statusReplicas } = scalePaths(definition);
-  const selector = selectorText(object, definition);
-  return {
-    kind: "Scale",
-    apiVersion: "autoscaling/v1",
-    metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
-    spec: { replicas: numberAt(object, ...replicas) },
-    status: {
-      replicas: numberAt(object, ...statusReplicas),
-      ...(selector === "" ? {} : { selector }),
-    },
-  };
-}
-
-async function handleScale(components: ResourceComponents, asked: ResourceRequest): Promise<Response> {
-  const { request, definition, query, path } = asked;
-  const { registry } = components;
-  outputForm(request.headers.get("accept"));
-  const ref = refOf(asked);
-  if (request.method === "GET") {
-    return jsonResponse(JSON.stringify(scaleOf(registry.get(definition, ref), definition)));
-  }
-  const warnings: string[] = [];
-  let wanted: (scale: ApiObject) => ApiObject;
-  if (request.method === "PUT") {
-    const given = await readBody(asked, SCALE, warnings);
-    checkName(given, ref.name, path.namespace);
-    wanted = () => given;
-  } else if (request.method === "PATCH") {
-    const contentType = contentTypeOf(request);
-    if (!(PATCH_TYPES as readonly string[]).includes(contentType)) {
-      throw unsupported(contentType, PATCH_TYPES);
-    }
-    const patch = await parseBody(await readText(request), "application/json");
-    wanted = (scale) =>
-      decodeObject(
-        applyPatch(scale, patch, contentType, SCALE.schema),
-        SCALE,
-        readFieldValidation(query),
-        warnings,
-      );
-  } else throw methodNotAllowed();
-  const updated = registry.update(definition, ref, (current) => {
-    const present = scaleOf(current, definition);
-    const path = scalePaths(definition).replicas;
-    const missing = definition.custom !== undefined && valueAt(current, ...path) === undefined;
-    const scale = wanted(missing ? { ...present, spec: {} } : present);
-    if (missing && valueAt(scale, "spec", "replicas") === undefined) {
-      throw new StatusError("BadRequest", `the spec replicas field ".${path.join(".")}" cannot be empty`);
-    }
-    const replicas = numberAt(scale, "spec", "replicas");
-    if (replicas < 0) {
-      throw invalidObject({ group: "autoscaling", kind: "Scale" }, ref.name, [
-        invalid("spec.replicas", replicas, "must be greater than or equal to 0"),
-      ]);
-    }
-    return {
-      ...current,
-      ...withValue(current, path, replicas),
-      metadata: {
-        ...current.metadata,
-        resourceVersion: scale.metadata.resourceVersion || current.metadata.resourceVersion,
-      },
-    };
-  }, { dryRun: readDryRun(query.getAll("dryRun")) });
-  return jsonResponse(JSON.stringify(scaleOf(updated, definition)), { warnings });
 }
 
 async function bind(components: ResourceComponents, asked: ResourceRequest): Promise<Response> {

@@ -16,9 +16,15 @@ import {
 import { applyFields, noteUpdate, type Writing } from "./ownership.ts";
 import { checkApplied } from "./validate.ts";
 
+/** What is to be known of a kind to keep track of its fields. */
+export type TrackedKind = Pick<
+  ResourceDefinition,
+  "group" | "version" | "kind" | "schema" | "status" | "mergeType"
+>;
+
 /** Who writes an object, and how. */
 export interface FieldWrite {
-  definition: ResourceDefinition;
+  definition: TrackedKind;
   /** Name of the field manager. */
   manager: string;
   /** "" for the object itself. */
@@ -36,7 +42,7 @@ const SPEC_AND_OWNERS = setOf(
 );
 
 /** Fields that a write of the resource cannot change, so that nobody gets them by it. */
-function resetFields({ status }: ResourceDefinition, subresource: string): FieldSet {
+function resetFields({ status }: TrackedKind, subresource: string): FieldSet {
   if (subresource === "status") return status === "statusAndMetadata" ? SPEC_AND_OWNERS : ALL_BUT_STATUS;
   return status === undefined ? NO_FIELDS : STATUS;
 }

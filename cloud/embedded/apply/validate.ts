@@ -23,7 +23,11 @@ const MAX_PROBLEMS = 20;
  * @param kind as messages name it
  * @throws {StatusError} InternalError
  */
-export function checkApplied(config: JsonObject, definition: ResourceDefinition, kind: string): void {
+export function checkApplied(
+  config: JsonObject,
+  definition: Pick<ResourceDefinition, "schema" | "mergeType">,
+  kind: string,
+): void {
   const type = definition.mergeType?.();
   const shape = type === undefined ? shapeOfSchema(`@${definition.schema}`) : shapeOfType(type);
   const problems: string[] = [];

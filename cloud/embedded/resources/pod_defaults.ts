@@ -22,28 +22,35 @@ export function defaultPodSpec(spec: JsonObject): void {
     schedulerName: "default-scheduler",
   });
   if (!isObject(spec.securityContext)) spec.securityContext = {};
-  const hostNetwork = spec.hostNetwork === true;
   for (const list of ["initContainers", "containers", "ephemeralContainers"]) {
-    for (const container of objectsAt(spec, list)) defaultContainer(container, hostNetwork);
+    for (const container of objectsAt(spec, list)) defaultContainer(container);
   }
   for (const volume of objectsAt(spec, "volumes")) defaultVolume(volume);
-  for (const constraint of objectsAt(spec, "topologySpreadConstraints")) {
-    fill(constraint, { nodeAffinityPolicy: "Honor", nodeTaintsPolicy: "Ignore" });
+}
+
+/**
+ * Fills what a pod's spec has besides the defaults of a template's.
+ * Upstream: k8s.io/kubernetes pkg/apis/core/v1/defaults.go (SetDefaults_Pod) @ v1.33
+ */
+export function defaultPod(spec: JsonObject): void {
+  defaultPodSpec(spec);
+  for (const list of ["initContainers", "containers"]) {
+    for (const container of objectsAt(spec, list)) {
+      defaultLimits(container.resources as JsonObject);
+      if (spec.hostNetwork !== true) continue;
+      for (const port of objectsAt(container, "ports")) port.hostPort ??= port.containerPort;
+    }
   }
 }
 
-function defaultContainer(container: JsonObject, hostNetwork: boolean): void {
+function defaultContainer(container: JsonObject): void {
   fill(container, {
     terminationMessagePath: "/dev/termination-log",
     terminationMessagePolicy: "File",
     imagePullPolicy: pullPolicyOf(textAt(container, "image")),
   });
   if (!isObject(container.resources)) container.resources = {};
-  defaultLimits(container.resources as JsonObject);
-  for (const port of objectsAt(container, "ports")) {
-    fill(port, { protocol: "TCP" });
-    if (hostNetwork && port.hostPort === undefined) port.hostPort = port.containerPort;
-  }
+  for (const port of objectsAt(container, "ports")) fill(port, { protocol: "TCP" });
   for (const name of ["livenessProbe", "readinessProbe", "startupProbe"]) {
     const probe = container[name];
     if (!isObject(probe)) continue;

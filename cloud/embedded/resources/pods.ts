@@ -2,7 +2,7 @@ import { type ApiObject, isObject, numberAt, objectAt, objectsAt, textAt } from 
 import { AGE, NAME } from "./core.ts";
 import type { Cell, ResourceDefinition } from "./definition.ts";
 import { admitPod, qosClassOf } from "./pod_admission.ts";
-import { defaultPodSpec } from "./pod_defaults.ts";
+import { defaultPod } from "./pod_defaults.ts";
 import { validatePodSpec, validatePodUpdate } from "./pod_validation.ts";
 import { required } from "./field_error.ts";
 import { ageOf, humanDuration } from "./printing.ts";
@@ -149,7 +149,7 @@ export const PODS: readonly ResourceDefinition[] = [{
   applyDefaults: (pod) => {
     const spec = objectAt(pod, "spec");
     pod.spec = spec;
-    defaultPodSpec(spec);
+    defaultPod(spec);
     if (spec.enableServiceLinks === undefined) spec.enableServiceLinks = true;
   },
   prepareForCreate: (pod, around) => {

@@ -1,5 +1,5 @@
 import { isObject, type JsonObject, setField } from "../object.ts";
-import { fieldOf, structOf, type TypeSchema } from "./schema.ts";
+import { fieldOf, structOf, type StructSchema, type TypeSchema } from "./schema.ts";
 
 /** What a check against the schema found. */
 export interface SchemaFindings {
@@ -46,11 +46,19 @@ export function conform(value: unknown, type: TypeSchema, path: string, found: S
         continue;
       }
       const kept = conform(item, field, at, found);
-      if (kept !== undefined) copy[key] = kept;
+      if (kept !== undefined && !isLeftOut(kept, field, struct, key)) copy[key] = kept;
     }
     return copy;
   }
   return conformScalar(value, type, path, found);
+}
+
+/** Whether Go's JSON has no such field: an empty list or map that is not among the zeros. Types that are not Go's keep them. */
+function isLeftOut(value: unknown, type: TypeSchema, struct: StructSchema, name: string): boolean {
+  if (typeof type !== "object" || struct.wire === undefined) return false;
+  if (struct.zeros !== undefined && Object.hasOwn(struct.zeros, name)) return false;
+  if (Array.isArray(value)) return value.length === 0;
+  return isObject(value) && Object.keys(value).length === 0;
 }
 
 function conformScalar(value: unknown, type: string, path: string, found: SchemaFindings): unknown {

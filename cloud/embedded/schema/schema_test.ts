@@ -30,6 +30,14 @@ Deno.test("conform() keeps what the type has and reports the rest", () => {
   );
 });
 
+Deno.test("conform() leaves out empty lists and maps where the real server's JSON does", () => {
+  const found: SchemaFindings = { unknown: [], errors: [] };
+  const map = { metadata: { name: "a", labels: {}, finalizers: [] }, data: {} };
+  assert.deepEqual(conform(map, "@core.v1.ConfigMap", "", found), { metadata: { name: "a" } });
+  const spec = { containers: [], nodeSelector: {}, securityContext: {} };
+  assert.deepEqual(conform(spec, "@core.v1.PodSpec", "", found), { containers: [], securityContext: {} });
+});
+
 Deno.test("conform() reads scalars as Go does", () => {
   const rows: Array<[string, unknown, boolean]> = [
     ["quantity", "100m", true],
