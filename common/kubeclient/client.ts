@@ -95,7 +95,7 @@ class HttpKubeClient implements KubeClient, KubeDiscovery {
     { map, ...options }: ListOptions<T> = {},
   ): Promise<KubeList<T>> {
     const path = resourcePath(type, selection.namespace);
-    const limit = this.#connection.config.pageSize ?? 500;
+    const limit = this.#connection.config.pageSize ?? 200;
     const items: T[] = [];
     let next: string | undefined;
     for (let page = 0; page < MAX_PAGES; page++) {

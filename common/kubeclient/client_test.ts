@@ -121,7 +121,7 @@ Deno.test("list() reads all pages and gives its objects their type", () =>
       "v1",
     ]]);
     assert.equal(metadata.resourceVersion, "5");
-    assert.equal(seen[0]!.url.searchParams.get("limit"), "500");
+    assert.equal(seen[0]!.url.searchParams.get("limit"), "200");
     assert.equal(seen[1]!.url.searchParams.get("labelSelector"), "a in (b)");
   }));
 

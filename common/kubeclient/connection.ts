@@ -41,7 +41,7 @@ export interface KubeClientConfig {
   limitBytes?: number;
   /** Largest event of a watch, bytes. @default 8 MiB */
   eventLimitBytes?: number;
-  /** Objects per page of a list. @default 500 */
+  /** Objects per page of a list: what a page is made of is garbage at once, and more of it than the objects kept. @default 200 */
   pageSize?: number;
   /** @default unlimited */
   rateLimit?: RateLimit;
