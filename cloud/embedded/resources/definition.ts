@@ -2,7 +2,6 @@ import type { ApiObject, JsonObject } from "../object.ts";
 import type { MergeType } from "../apply/merge_type.ts";
 import type { SchemaFindings } from "../schema/check.ts";
 import type { CacheEntry } from "../storage/watch_cache.ts";
-import type { CacheEntry } from "../storage/watch_cache.ts";
 import type { FieldError } from "./field_error.ts";
 
 /** A column of `kubectl get`. */
