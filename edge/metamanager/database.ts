@@ -1,4 +1,4 @@
-import { DatabaseSync, type SQLInputValue, type SQLOutputValue } from "node:sqlite";
+import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite";
 import type { Clock, Logger } from "../../common/module/mod.ts";
 import { directoryOf } from "../../common/paths/mod.ts";
 import { salvage } from "./salvage.ts";
@@ -29,6 +29,8 @@ export interface EdgeDatabaseOptions {
 /** How long a statement waits for another process's lock: it stops the whole module meanwhile. */
 const BUSY_TIMEOUT_MS = 1000;
 const PAGE_BYTES = 4096;
+/** Pages kept in memory, KiB: the objects of a node are few and each is read seldom. */
+const CACHE_KIB = 256;
 const DEFAULT_LIMIT_BYTES = 1024 * 1024 * 1024;
 
 /**
@@ -43,6 +45,8 @@ export class EdgeDatabase implements Disposable {
   readonly #clock: Pick<Clock, "now">;
   readonly #log: Logger;
   #db: DatabaseSync;
+  /** By their text, of which there is a fixed number: what a statement holds outside the heap is freed late. */
+  readonly #statements = new Map<string, StatementSync>();
 
   /**
    * Opens or creates the file. One that is damaged is moved aside to `<path>.corrupt-<time>` and a fresh one is made.
@@ -83,22 +87,29 @@ export class EdgeDatabase implements Disposable {
 
   /** The rows of a query. @throws {DatabaseError} */
   all(sql: string, ...values: SQLInputValue[]): Record<string, SQLOutputValue>[] {
-    return this.#guard("read", (db) => db.prepare(sql).all(...values));
+    return this.#guard("read", () => this.#statement(sql).all(...values));
   }
 
   /** The first row of a query. @throws {DatabaseError} */
   get(sql: string, ...values: SQLInputValue[]): Record<string, SQLOutputValue> | undefined {
-    return this.#guard("read", (db) => db.prepare(sql).get(...values));
+    return this.#guard("read", () => this.#statement(sql).get(...values));
   }
 
   /** Runs a statement; returns how many rows it changed. @throws {DatabaseError} */
   run(sql: string, ...values: SQLInputValue[]): number {
-    return this.#guard("write to", (db) => Number(db.prepare(sql).run(...values).changes));
+    return this.#guard("write to", () => Number(this.#statement(sql).run(...values).changes));
   }
 
   /** Writes the log back into the file and closes it. */
   [Symbol.dispose](): void {
+    this.#statements.clear();
     if (this.#db.isOpen) this.#db.close();
+  }
+
+  #statement(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) this.#statements.set(sql, statement = this.#db.prepare(sql));
+    return statement;
   }
 
   #guard<T>(what: string, act: (db: DatabaseSync) => T): T {
@@ -143,6 +154,7 @@ export class EdgeDatabase implements Disposable {
   }
 
   #replaceDamaged(cause: unknown): void {
+    this.#statements.clear();
     this.#db.close();
     this.#db = this.#begin(cause);
   }
@@ -180,6 +192,7 @@ export class EdgeDatabase implements Disposable {
       db.exec("PRAGMA journal_mode = WAL");
       db.exec("PRAGMA synchronous = FULL");
       db.exec("PRAGMA journal_size_limit = 4194304");
+      db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
       const check = db.prepare("PRAGMA quick_check(1)").get()?.quick_check;
       if (check !== "ok") throw new Error(`database disk image is malformed: ${check}`);
       const pageBytes = Number(db.prepare("PRAGMA page_size").get()?.page_size ?? PAGE_BYTES);
