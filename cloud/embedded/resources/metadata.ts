@@ -35,7 +35,8 @@ export function nameProblem(
     case "path":
       if (name === "." || name === "..") return `may not be '${name}'`;
       if (name.length > 253) return "must be no more than 253 characters";
-      return /[/%]/.test(name) ? "may not contain '/' or '%'" : undefined;
+      if (name.includes("/")) return "may not contain '/'";
+      return name.includes("%") ? "may not contain '%'" : undefined;
     default:
       if (name.length > 253) return "must be no more than 253 characters";
       return SUBDOMAIN.test(name) ? undefined : SUBDOMAIN_TEXT;

@@ -105,6 +105,9 @@ function validateSpec({ spec }: Crd, old: Crd | undefined): FieldError[] {
     const why = "must have exactly one version marked as storage version";
     errors.push(invalidPrinted("spec.versions", printVersions(versions), why));
   }
+  const firstName = versions[0]?.name ?? "";
+  const nameWrong = firstName === "" ? undefined : nameProblem(firstName, "dns1035");
+  if (nameWrong !== undefined) errors.push(invalidAt("spec.version", firstName, nameWrong));
   for (const key of ["plural", "singular", "kind", "listKind"] as const) {
     if (names[key] === "") errors.push(requiredAt(`spec.names.${key}`));
   }

@@ -25,7 +25,7 @@ function named(path: string): string {
 
 /** A value in a message; what is long is cut. */
 export function printValue(value: unknown): string {
-  const text = value === null || value === undefined ? "null" : goValue(value);
+  const text = value === null || value === undefined ? '"null"' : goValue(value);
   return text.length > MAX_VALUE_CHARS ? `${text.slice(0, MAX_VALUE_CHARS)}…` : text;
 }
 

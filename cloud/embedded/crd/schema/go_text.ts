@@ -47,6 +47,9 @@ export function goValue(value: unknown): string {
 export function jsonTypeOf(value: unknown): string {
   if (value === null || value === undefined) return "null";
   if (Array.isArray(value)) return "array";
-  if (typeof value === "number") return Number.isInteger(value) ? "integer" : "number";
+  // What does not fit into 64 bits is a number with a fraction to Go.
+  if (typeof value === "number") {
+    return Number.isInteger(value) && Math.abs(value) < 2 ** 63 ? "integer" : "number";
+  }
   return typeof value;
 }
