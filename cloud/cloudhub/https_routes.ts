@@ -107,12 +107,12 @@ async function answer(request: IncomingMessage, components: HttpsComponents): Pr
     case "node":
       return await node(route.node, components);
     case "nodeUpgrade":
-      return await status(request, "upgrade", "task//node/", route.kind, components);
+      return await status(request, "upgrade", upgradeResource, route.kind, components);
     case "taskStatus":
       return await status(
         request,
         route.taskType,
-        `task/${route.taskId}/node/${route.node}`,
+        () => `task/${route.taskId}/node/${route.node}`,
         route.kind,
         components,
       );
@@ -164,10 +164,16 @@ const UNREADABLE = {
   nodeUpgrade: "failed to marshal task info",
 };
 
+/** An upgrade of edges before v1.16 names its task and node in the body; upstream builds this before it reads that. */
+function upgradeResource({ UpgradeID, NodeName }: Record<string, unknown>): string {
+  const part = (value: unknown) => typeof value === "string" && !value.includes("/") ? value : "";
+  return `task/${part(UpgradeID)}/node/${part(NodeName)}`;
+}
+
 async function status(
   request: IncomingMessage,
   operation: string,
-  resource: string,
+  resourceOf: (content: Record<string, unknown>) => string,
   kind: keyof typeof UNREADABLE,
   { taskManager, log }: HttpsComponents,
 ): Promise<Answer> {
@@ -191,6 +197,7 @@ async function status(
   if (typeof content !== "object" || content === null || Array.isArray(content)) {
     return { status: 400, body: `${UNREADABLE[kind]}: an object is expected` };
   }
+  const resource = resourceOf(content as Record<string, unknown>);
   if (taskManager === undefined) {
     log.warning("Refused a task status: modules.taskManager is not enabled", {
       resource,

@@ -1,15 +1,13 @@
 /** A node that sends anything: recorded and hand-made frames, changed at random, against hub and edgecontroller in one process. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type RunningHub, startHub, type TestEdge } from "../../cloud/cloudhub/_testing.ts";
-import { edgeController } from "../../cloud/edgecontroller/mod.ts";
+import type { TestEdge } from "../../cloud/cloudhub/_testing.ts";
 import type { Event, Pod } from "../../common/api/core_v1.ts";
 import type { KubeObject } from "../../common/api/meta_v1.ts";
 import { type FakeCall, FakeKubeClient } from "../../common/kubeclient/fake_client.ts";
 import {
   CONFIG_MAPS,
   EVENTS,
-  informer,
   LEASES,
   NODES,
   PODS,
@@ -17,9 +15,7 @@ import {
   SECRETS,
   SERVICE_ACCOUNTS,
 } from "../../common/kubeclient/mod.ts";
-import { MetricsRegistry } from "../../common/metrics/mod.ts";
-import { messageFromJson } from "../../common/model/mod.ts";
-import { silentLogger, systemClock } from "../../common/module/mod.ts";
+import { InProcessCloud } from "./cloud_in_process.ts";
 import { goText, NODE as MINE, UID, UP } from "./cloud_messages.ts";
 import { nodeOf, podOf } from "./cloud_objects.ts";
 import { readRecording, RECORDED_NODE } from "./cloud_recording.ts";
@@ -57,16 +53,14 @@ function isOwn(
   }
 }
 
-/** Hub, edgecontroller and API in this process, with two nodes. */
+/** A cloud with two nodes, of which one is watched. */
 class Fuzzed implements AsyncDisposable {
   readonly kube: FakeKubeClient;
   readonly foreign: FakeCall[] = [];
-  hub!: RunningHub;
+  cloud!: InProcessCloud;
   mine!: TestEdge;
   other!: TestEdge;
   #watching = false;
-  readonly #stop = new AbortController();
-  #controller!: Promise<void>;
   #others: unknown;
 
   private constructor() {
@@ -98,23 +92,11 @@ class Fuzzed implements AsyncDisposable {
     kube.seed(CONFIG_MAPS, { metadata: { namespace: "default", name: "settings" }, data: {} });
     kube.seed(SERVICE_ACCOUNTS, { metadata: { namespace: "default", name: "default" } });
     this.restore();
-    this.hub = await startHub({ clusterCa: "PEM" }, { kube });
-    const module = edgeController({
-      inbox: this.hub.upstream,
-      cloudHub: this.hub.inbox.send,
-      kube,
-      informers: (type, selection, options) =>
-        informer(kube, type, selection, { clock: systemClock, log: silentLogger, ...options }),
-      clock: systemClock,
-      log: silentLogger,
-      metrics: new MetricsRegistry(),
-    }, { advertiseAddress: "127.0.0.1" });
-    this.#controller = module.run(this.#stop.signal);
-    await module.ready;
-    this.other = await this.hub.connect(OTHER);
-    this.mine = await this.hub.connect(MINE);
-    await this.answers(OTHER, this.other);
-    await this.answers(MINE, this.mine);
+    this.cloud = await InProcessCloud.start({ kube });
+    this.other = await this.cloud.connect(OTHER);
+    this.mine = await this.cloud.connect(MINE);
+    await this.cloud.serves(this.other, OTHER);
+    await this.cloud.serves(this.mine, MINE);
     this.#others = this.#ofOthers();
     this.#watching = true;
   }
@@ -124,37 +106,6 @@ class Fuzzed implements AsyncDisposable {
     if (this.kube.peek(PODS, "default/web") !== undefined) return;
     const pod = podOf("web", MINE, { envFrom: [{ configMapRef: { name: "settings" } }] });
     this.kube.seed(PODS, { ...pod, metadata: { ...pod.metadata!, uid: UID } });
-  }
-
-  /** Whether a node is answered. */
-  async answers(node: string, edge: TestEdge): Promise<void> {
-    const text = goText({
-      name: "",
-      source: "edged",
-      group: "meta",
-      operation: "query",
-      resource: `kube-node-lease/lease/${node}`,
-      form: "null",
-      content: null,
-    });
-    const message = messageFromJson({
-      ...JSON.parse(text),
-      header: { msg_id: crypto.randomUUID(), timestamp: 1 },
-    });
-    edge.send(message);
-    const signal = AbortSignal.timeout(5_000);
-    for (;;) {
-      const got = await edge.received.receive({ signal });
-      assert.ok(got, `the session of ${node} ended`);
-      if (got.header.parentMsgId === message.header.msgId) return;
-    }
-  }
-
-  /** Connects again when the node's own session did not survive what it sent. */
-  async reconnect(): Promise<void> {
-    if (this.mine.socket.readyState === this.mine.socket.OPEN) return;
-    await this.mine[Symbol.asyncDispose]();
-    this.mine = await this.hub.connect(MINE);
   }
 
   #ofOthers(): unknown {
@@ -168,22 +119,17 @@ class Fuzzed implements AsyncDisposable {
     ];
   }
 
-  /** What must hold whatever was sent. */
+  /** What must hold whatever was sent: the node's own session may have ended, nobody else's. */
   async holds(): Promise<void> {
-    await this.answers(OTHER, this.other);
-    await this.reconnect();
-    await this.answers(MINE, this.mine);
+    await this.cloud.serves(this.other, OTHER);
+    if (this.mine.socket.readyState !== this.mine.socket.OPEN) this.mine = await this.cloud.connect(MINE);
+    await this.cloud.serves(this.mine, MINE);
     assert.deepEqual(this.foreign, []);
     assert.deepEqual(this.#ofOthers(), this.#others);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.mine[Symbol.asyncDispose]();
-    await this.other[Symbol.asyncDispose]();
-    this.#stop.abort();
-    await this.#controller;
-    await this.hub.stop();
-    await this.kube[Symbol.asyncDispose]();
+    await this.cloud[Symbol.asyncDispose]();
   }
 }
 
