@@ -19,7 +19,7 @@ import { isForeign } from "./edge_pods.ts";
 import { type InformerSource, ObjectWatch } from "./object_watch.ts";
 import type { OutageTolerance } from "./outage_tolerance.ts";
 import { planNode, type Step } from "./plan.ts";
-import type { Reference } from "./pod_references.ts";
+import { podReferences, type Reference, referenceKey } from "./pod_references.ts";
 import type { RecordedDeliveries, RecordedDelivery } from "./recorded_deliveries.ts";
 import { Tasks } from "./tasks.ts";
 
@@ -37,6 +37,8 @@ export interface DownstreamComponents {
   tolerance: Pick<OutageTolerance, "look" | "run">;
   /** What nodes were sent by earlier runs, once nodes and pods are known. */
   recorded: (signal: AbortSignal) => Promise<RecordedDeliveries>;
+  /** Tells that cloudcore may not read what pods of edges refer to. */
+  refused: (reference: Reference, pods: readonly Pod[], signal: AbortSignal) => Promise<void>;
   clock: Clock;
   log: Logger;
   /** Messages sent, by type and operation. */
@@ -112,6 +114,7 @@ export class Downstream {
       clock,
       tasks: this.#tasks,
       changed: (reference, event) => this.#objectChanged(reference, event),
+      refused: (reference) => this.#objectRefused(reference),
     });
   }
 
@@ -315,6 +318,15 @@ export class Downstream {
       tolerance.look(pod);
     }
     this.#look(node);
+  }
+
+  #objectRefused(reference: Reference): void {
+    const { index, refused } = this.#components;
+    if (this.#signal === undefined) return;
+    const key = referenceKey(reference);
+    const pods = index.nodesOf(reference).flatMap((node) => index.podsOf(node))
+      .filter((pod) => podReferences(pod).some((each) => referenceKey(each) === key));
+    this.#tasks.add(refused(reference, pods, this.#signal), this.#signal);
   }
 
   #objectChanged(reference: Reference, event?: InformerEvent<KubeObject>): void {

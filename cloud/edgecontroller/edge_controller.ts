@@ -28,6 +28,7 @@ import { completeOptions, type EdgeControllerOptions } from "./options.ts";
 import { OutageTolerance } from "./outage_tolerance.ts";
 import { readRecordedDeliveries } from "./recorded_deliveries.ts";
 import { withoutOwnRefusals } from "./own_refusals.ts";
+import { refusedReads } from "./refused_reads.ts";
 import { Upstream } from "./upstream.ts";
 
 /** What the edgecontroller is made of. */
@@ -87,6 +88,7 @@ export function edgeController(
     tolerance: new OutageTolerance({ kube, index, clock, log: log.child("tolerance") }),
     recorded: (signal) =>
       readRecordedDeliveries({ kube, log }, { isNode: (name) => nodes.get(name) !== undefined, signal }),
+    refused: refusedReads({ kube, clock, log: log.child("downstream") }),
     clock,
     log: log.child("downstream"),
     sent: metrics.counter("edgecontroller_sent_total", "Objects sent to edges, by type and operation"),

@@ -17,7 +17,7 @@ import type { Tasks } from "./tasks.ts";
 export type InformerSource = <T extends KubeObject>(
   type: ResourceType<T>,
   selection: Selection,
-  options?: Pick<InformerOptions<T>, "trim">,
+  options?: Pick<InformerOptions<T>, "trim" | "refused">,
 ) => Informer<T>;
 
 interface Watched {
@@ -34,6 +34,8 @@ export interface ObjectWatchComponents {
   tasks: Tasks;
   /** Called when an object appeared, changed, went, or was found not to exist. */
   changed: (reference: Reference, event?: InformerEvent<KubeObject>) => void;
+  /** Called whenever an object may not be read. */
+  refused: (reference: Reference) => void;
 }
 
 /** How many objects are listed for the first time at once, so that a start does not flood the API server. */
@@ -80,12 +82,12 @@ export class ObjectWatch {
       delete watched.lingering;
       return;
     }
-    const { informers, tasks, changed } = this.#components;
+    const { informers, tasks, changed, refused } = this.#components;
     const selection = { namespace: reference.namespace, fieldSelector: `metadata.name=${reference.name}` };
     const stop = new AbortController();
     const ended = AbortSignal.any([signal, stop.signal]);
     const watch = <T extends KubeObject>(type: ResourceType<T>): Informer<T> => {
-      const informer = informers(type, selection);
+      const informer = informers(type, selection, { refused: () => refused(reference) });
       informer.subscribe((event) => changed(reference, event));
       tasks.add(this.#run(reference, informer, ended), ended);
       return informer;

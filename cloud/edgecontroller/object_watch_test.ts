@@ -20,6 +20,7 @@ function setUp(kube: FakeKubeClient) {
     clock,
     tasks,
     changed: (reference, event) => changed.push(`${event?.type ?? "known"} ${referenceKey(reference)}`),
+    refused: () => {},
   });
   return {
     objects,

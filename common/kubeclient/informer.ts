@@ -1,6 +1,6 @@
 import type { KubeObject } from "../api/meta_v1.ts";
 import { keyOf } from "../api/meta_v1.ts";
-import { errorText, hasReason, isExpired } from "../errors/mod.ts";
+import { errorText, hasReason, isExpired, isForbidden } from "../errors/mod.ts";
 import type { Counter, Gauge, MetricsRegistry } from "../metrics/mod.ts";
 import { backoffMs, type Clock, type Logger } from "../module/mod.ts";
 import type { Informer, InformerEvent, KubeReader, ResourceType, Selection, WatchEvent } from "./types.ts";
@@ -24,6 +24,8 @@ export interface InformerOptions<T> {
    * `metadata.managedFields` is dropped.
    */
   trim?: (object: T) => T;
+  /** Called whenever this user was refused the list or the watch. */
+  refused?: () => void;
   /** A number in [0, 1), for the jitter of the backoff. @default Math.random */
   random?: () => number;
 }
@@ -151,6 +153,7 @@ class Reflector<T extends KubeObject> implements Informer<T> {
         } else if (!hasReason(error, "Timeout") || clock.now() - started < STEADY_MS) {
           failed = true;
           metrics?.failures.inc(1, { resource });
+          if (isForbidden(error)) this.#options.refused?.();
           const fields = { resource, attempt, err: errorText(error) };
           // The client has told it once, for all who use it.
           if (ACCESS.some((reason) => hasReason(error, reason))) {
