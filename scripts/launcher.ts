@@ -200,8 +200,8 @@ unpack() {
 unpack ${name}-${bundle.sha256.slice(0, 16)} ${size + 1} ${bundle.bytes} ${bundle.sha256}
 unpack runtime-${runtime.sha256.slice(0, 16)} ${size + bundle.bytes + 1} ${runtime.bytes} ${runtime.sha256}
 umask 022
-# Each of the runtime's threads would keep an arena of its own.
-export MALLOC_ARENA_MAX=2 MALLOC_TRIM_THRESHOLD_=131072
+# Each of the runtime's threads would keep an arena of its own; what is large goes back to the system when it is freed.
+export MALLOC_ARENA_MAX=2 MALLOC_TRIM_THRESHOLD_=131072 MALLOC_MMAP_THRESHOLD_=65536
 export DENO_DIR="$cache/deno" DENO_NO_UPDATE_CHECK=1 NO_COLOR=1
 deno="$cache/runtime-${runtime.sha256.slice(0, 16)}/deno"
 program="$cache/${name}-${bundle.sha256.slice(0, 16)}"
