@@ -58,7 +58,7 @@ type Write =
 
 const RETRY = { baseMs: 1_000, maxMs: 60_000 };
 /** Requests at a time. */
-const PARALLEL = 8;
+const PARALLEL = 32;
 /**
  * Removals that wait while the API cannot be used, the oldest given up first. A record that stays is removed when its node next
  * reports the object, or by the edgecontroller at its next start.
@@ -221,16 +221,27 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
     }
   }
 
-  function nextBatch(): Array<[string, Write]> {
-    const batch: Array<[string, Write]> = [];
+  /** Takes the next write of an object that is not being written. */
+  function takeNext(running: ReadonlySet<string>): [string, Write] | undefined {
     for (const waiting of [creations, writes]) {
-      for (const each of waiting) {
-        if (batch.length === PARALLEL) return batch;
-        // Of a creation and what follows it the creation goes first.
-        if (waiting === creations || !creations.has(each[0])) batch.push(each);
+      for (const next of waiting) {
+        const [key] = next;
+        if (running.has(key)) continue;
+        waiting.delete(key);
+        return next;
       }
     }
-    return batch;
+    return undefined;
+  }
+
+  /** A write that failed waits again, unless a newer one for the object does; that the object is new still holds. */
+  function putBack(key: string, change: Write): void {
+    const newer = creations.get(key) ?? writes.get(key);
+    if (newer === undefined) (isCreation(change) ? creations : writes).set(key, change);
+    else if (isCreation(change) && !("gone" in newer)) {
+      writes.delete(key);
+      creations.set(key, { ...newer, isNew: true });
+    }
   }
 
   /** Nobody waits any longer for what was tried. */
@@ -253,44 +264,37 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
     if (signal.aborted) onAbort();
     else signal.addEventListener("abort", onAbort, { once: true });
     try {
-      while (!signal.aborted || writes.size + creations.size > 0) {
-        const batch = nextBatch();
-        if (batch.length === 0) {
-          await new Promise<void>((resolve) => wake = resolve);
-          continue;
+      const running = new Set<string>();
+      const idle = () => new Promise<void>((resolve) => wake = resolve);
+      let failure: unknown;
+      while (!signal.aborted || writes.size + creations.size + running.size > 0) {
+        for (let next; running.size < PARALLEL && (next = takeNext(running)) !== undefined;) {
+          const [key, change] = next;
+          running.add(key);
+          perform(change, patience.signal).then(() => {
+            failures = 0;
+            told = "";
+          }, (error) => {
+            putBack(key, change);
+            failure = error;
+          }).finally(() => {
+            running.delete(key);
+            tried(key);
+            wake();
+          });
         }
-        for (const [key] of batch) {
-          writes.delete(key);
-          creations.delete(key);
-        }
-        const results = await Promise.allSettled(
-          batch.map(([key, change]) => perform(change, patience.signal).finally(() => tried(key))),
-        );
-        const failed = results.find((result) => result.status === "rejected");
-        if (failed === undefined) {
-          failures = 0;
-          told = "";
-          continue;
-        }
-        results.forEach((result, i) => {
-          const [key, change] = batch[i]!;
-          if (result.status !== "rejected" || creations.has(key)) return;
-          // What a newer write says counts, but that the object is new still holds.
-          const newer = writes.get(key);
-          if (newer === undefined) (isCreation(change) ? creations : writes).set(key, change);
-          else if (isCreation(change) && !("gone" in newer)) {
-            writes.delete(key);
-            creations.set(key, { ...newer, isNew: true });
-          }
-        });
+        await idle();
+        if (failure === undefined) continue;
+        while (running.size > 0) await idle();
         // Names of objects differ from one try to the next, the reason does not.
-        const reason = findStatusError(failed.reason)?.reason ?? errorText(failed.reason);
+        const reason = findStatusError(failure)?.reason ?? errorText(failure);
         if (reason !== told) {
-          log.error("Cannot record what a node confirmed, trying again", failed.reason, {
+          log.error("Cannot record what a node confirmed, trying again", failure, {
             waiting: writes.size + creations.size,
           });
         }
         told = reason;
+        failure = undefined;
         if (signal.aborted) return;
         await clock.sleep(backoffMs(failures++, RETRY, Math.random()), { signal });
       }

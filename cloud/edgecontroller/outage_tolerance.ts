@@ -23,6 +23,12 @@ export interface OutageToleranceComponents {
 /** Few at a time: nothing waits for it, and a start with many pods must not crowd out what edges ask for. */
 const WORKERS = 4;
 
+/**
+ * How long a pod is left to start first, milliseconds: meanwhile its status changes, with which a patch would conflict, and a pod of a
+ * Job may be over. Much shorter than any time for which pods tolerate that their node is lost.
+ */
+const CALM_MS = 10_000;
+
 /** How long a pod is left alone when cloudcore may not change it, milliseconds. */
 const FORBIDDEN_MS = 600_000;
 
@@ -48,7 +54,7 @@ export class OutageTolerance {
 
   /** Has a pod looked at. */
   look(pod: Pod): void {
-    if (missingTolerations(pod) !== undefined) this.#queue.add(keyOf(pod));
+    if (missingTolerations(pod) !== undefined) this.#queue.addAfter(keyOf(pod), CALM_MS);
   }
 
   /** Works until the signal aborts. */

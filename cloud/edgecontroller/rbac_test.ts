@@ -63,6 +63,7 @@ Deno.test("EDGE_CONTROLLER_RULES permit what edges can ask for, and nothing that
   for (const [operation, resource, content] of asks) {
     await rig.ask(operation, `node/edge-1/${resource}`, content);
   }
+  await rig.clock.advance(10_000);
   await rig.settle();
   const done = new Set(rig.kube.calls.map(wanted));
   const permitted = new Set(
