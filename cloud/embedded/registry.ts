@@ -265,6 +265,9 @@ export class Registry {
     const name = old.metadata.name ?? "";
     const meta = wanted.metadata;
     const [asked, present] = [meta.resourceVersion ?? "", old.metadata.resourceVersion ?? ""];
+    if (definition.needsVersion && asked === "") {
+      throw invalidObject({ group: definition.group, kind: definition.resource }, name, [versionMissing()]);
+    }
     if ((meta.uid ?? "") !== "" && meta.uid !== old.metadata.uid) {
       throw conflict(
         definition,
@@ -304,11 +307,11 @@ export class Registry {
     if (subresource !== "status" && isNewGeneration(definition, object, old)) {
       object.metadata.generation = (old.metadata.generation ?? 0) + 1;
     }
+    withoutUndefined(object);
     const errors: FieldError[] = [
       ...validateMetadata(object, definition),
       ...validateMetadataUpdate(object, old),
     ];
-    if (definition.needsVersion && asked === "") errors.push(versionMissing());
     if (definition.validateWrite !== undefined) {
       errors.push(...definition.validateWrite({ object, old, subresource }));
     } else {

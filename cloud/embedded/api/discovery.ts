@@ -71,12 +71,13 @@ function subresourcesOf(definition: ResourceDefinition): ApiResource[] {
     );
   }
   if (definition.group === "" && resource === "namespaces") found.push(make("finalize", ["update"]));
+  const verbs = ["get", "patch", "update"];
+  const own: ApiResource[] = [];
   if (definition.scale !== undefined) {
-    found.push(
-      make("scale", ["get", "patch", "update"], { kind: "Scale", group: "autoscaling", version: "v1" }),
-    );
+    own.push(make("scale", verbs, { kind: "Scale", group: "autoscaling", version: "v1" }));
   }
-  if (definition.status !== undefined) found.push(make("status", ["get", "patch", "update"]));
+  if (definition.status !== undefined) own.push(make("status", verbs));
+  found.push(...(definition.custom === undefined ? own : own.reverse()));
   if (definition.group === "" && resource === "serviceaccounts") {
     found.push(
       make("token", ["create"], { kind: "TokenRequest", group: "authentication.k8s.io", version: "v1" }),

@@ -128,7 +128,15 @@ export async function handleScale(components: ResourceComponents, asked: Resourc
   outputForm(request.headers.get("accept"));
   const ref = { namespace: path.namespace ?? "", name: path.name ?? "" };
   if (request.method === "GET") {
-    return jsonResponse(JSON.stringify(scaleOf(registry.get(definition, ref), definition)));
+    const object = registry.get(definition, ref);
+    const { replicas } = scalePaths(definition);
+    if (definition.custom !== undefined && valueAt(object, ...replicas) === undefined) {
+      const why = `the spec replicas field ".${replicas.join(".")}" does not exist`;
+      throw new StatusError("InternalError", `Internal error occurred: ${why}`, {
+        details: { causes: [{ message: why }] },
+      });
+    }
+    return jsonResponse(JSON.stringify(scaleOf(object, definition)));
   }
   const warnings: string[] = [];
   const rescale = await readRescale(asked, components.now(), warnings);
@@ -155,7 +163,8 @@ function rescaled(current: ApiObject, definition: ResourceDefinition, rescale: R
     throw new StatusError("BadRequest", `the spec replicas field ".${path.join(".")}" cannot be empty`);
   }
   const replicas = numberAt(scale, "spec", "replicas");
-  if (replicas < 0) {
+  // A custom object is checked as a whole.
+  if (replicas < 0 && definition.custom === undefined) {
     throw invalidObject({ group: "autoscaling", kind: "Scale" }, metadata.name ?? "", [
       invalid("spec.replicas", replicas, "must be greater than or equal to 0"),
     ]);

@@ -11,7 +11,7 @@ import {
 } from "../object.ts";
 import type { Registry } from "../registry.ts";
 import { keyOfResource, type ResourceDefinition } from "../resources/definition.ts";
-import { conflict, methodNotAllowed, noSuchPath } from "../resources/errors.ts";
+import { conflict, methodNotAllowed, noSuchPath, notFound } from "../resources/errors.ts";
 import { invalid, invalidObject } from "../resources/field_error.ts";
 import { validateBinding } from "../resources/pods.ts";
 import { readValue } from "./body.ts";
@@ -77,6 +77,7 @@ export async function handleSubresource(
       break;
   }
   await request.body?.cancel();
+  if (definition.custom !== undefined) throw notFound(definition, path.name ?? "");
   throw noSuchPath();
 }
 

@@ -1,11 +1,12 @@
 import { StatusError } from "../../../common/errors/mod.ts";
 import type { DeleteOptions } from "../deletion.ts";
-import { type ApiObject, isObject, type JsonObject, objectAt } from "../object.ts";
+import { type ApiObject, isObject, type JsonObject, objectAt, textAt } from "../object.ts";
 import { applyJsonPatch } from "../patch/json_patch.ts";
 import { applyMergePatch } from "../patch/merge_patch.ts";
 import { applyStrategicPatch } from "../patch/strategic_patch.ts";
 import { apiVersionOf, type ResourceDefinition } from "../resources/definition.ts";
 import { conform, type SchemaFindings } from "../schema/check.ts";
+import { invalid, invalidObject } from "../resources/field_error.ts";
 import { requireObject, unsupported } from "./body.ts";
 
 /** What to do about fields the type does not have. Upstream: k8s.io/apimachinery meta/v1 (FieldValidation…) @ v1.32 */
@@ -43,6 +44,8 @@ export interface KindOf {
   schema: string;
   /** Reads the object in place of the schema. */
   conform?(given: JsonObject, found: SchemaFindings): JsonObject;
+  /** Whether it is a custom type: such an object must say of what kind it is. */
+  custom?: true;
 }
 
 /** The kind of a resource. */
@@ -53,6 +56,7 @@ export function kindOf(definition: ResourceDefinition): KindOf {
     kind: definition.kind,
     schema: definition.schema,
     ...(conform === undefined ? {} : { conform }),
+    ...(definition.custom === undefined ? {} : { custom: true }),
   };
 }
 
@@ -67,7 +71,24 @@ export function decodeObject(
   validation: FieldValidation,
   warnings: string[],
 ): ApiObject {
+  const { custom } = wanted;
   const given = requireObject(value);
+  if (custom && given.kind !== "" && given.apiVersion === wanted.apiVersion && given.kind !== wanted.kind) {
+    const [group = ""] = wanted.apiVersion.split("/");
+    throw invalidObject({ group, kind: given.kind.slice(0, 200) }, textAt(given, "metadata", "name"), [
+      invalid("kind", given.kind.slice(0, 200), `must be ${wanted.kind}`),
+    ]);
+  }
+  if (custom && (given.kind === "" || given.apiVersion === "")) {
+    const what = given.kind === "" ? "Kind" : "apiVersion";
+    const text = JSON.stringify(value);
+    throw new StatusError(
+      "BadRequest",
+      `the object provided is unrecognized (must be of type ${wanted.kind}): Object '${what}' is missing in '${
+        text.slice(0, 1000)
+      }'`,
+    );
+  }
   if (given.apiVersion !== "" && given.apiVersion !== wanted.apiVersion) {
     throw new StatusError(
       "BadRequest",

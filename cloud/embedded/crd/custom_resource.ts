@@ -89,8 +89,10 @@ function conformCustom(
   found: SchemaFindings,
 ): JsonObject {
   const metadata = conform(given.metadata ?? {}, "@meta.v1.ObjectMeta", "metadata", found);
-  prune(given, schema, true, found.unknown);
+  const unknown: string[] = [];
+  prune(given, schema, true, unknown);
   dropNulls(given, schema);
+  found.unknown.push(...unknown.sort());
   if (embedded) coerceEmbedded(given, schema, found.unknown);
   return { ...given, metadata: isObject(metadata) ? metadata : {} };
 }

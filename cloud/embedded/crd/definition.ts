@@ -1,6 +1,7 @@
 import { StatusError } from "../../../common/errors/mod.ts";
 import { type ApiObject, isObject, type JsonObject, type Meta } from "../object.ts";
 import { conform, type SchemaFindings } from "../schema/check.ts";
+import { compareVersions } from "../api/discovery.ts";
 import type { JsonSchema } from "./schema/json_schema.ts";
 
 /** The names of a custom resource. */
@@ -180,5 +181,10 @@ export function schemaOf(version: CrdVersion): JsonSchema | undefined {
 export function warningOf(crd: Crd, version: CrdVersion): string | undefined {
   if (!version.deprecated) return undefined;
   const { group, names } = crd.spec;
-  return version.deprecationWarning ?? `${group}/${version.name} ${names.kind} is deprecated`;
+  if (version.deprecationWarning !== undefined) return version.deprecationWarning;
+  const better = crd.spec.versions
+    .filter((one) => one.served && !one.deprecated && compareVersions(one.name, version.name) < 0)
+    .sort((a, b) => compareVersions(a.name, b.name))[0];
+  const told = `${group}/${version.name} ${names.kind} is deprecated`;
+  return better === undefined ? told : `${told}; use ${group}/${better.name} ${names.kind}`;
 }

@@ -1,6 +1,6 @@
 import { type ApiObject, isObject, objectAt, objectsAt, textAt } from "../object.ts";
 import type { ResourceDefinition } from "../resources/definition.ts";
-import { validateDefinition } from "./rules/definition.ts";
+import { validateDefinition, validateNames } from "./rules/definition.ts";
 import { CLEANUP_FINALIZER, conformCrd, CRD_SCHEMA, readCrd } from "./definition.ts";
 import { setCondition } from "./names.ts";
 import { timeText } from "../object.ts";
@@ -71,6 +71,8 @@ export const CUSTOM_RESOURCE_DEFINITIONS: ResourceDefinition = {
     if (!finalizers.includes(CLEANUP_FINALIZER)) {
       object.metadata.finalizers = [...finalizers, CLEANUP_FINALIZER];
     }
+    // Not left to the deletion itself, which would count it as a change of the spec.
+    object.metadata.deletionTimestamp = timeText(now);
     const { status } = readCrd(object);
     object.status = {
       ...objectAt(object, "status"),
@@ -83,7 +85,9 @@ export const CUSTOM_RESOURCE_DEFINITIONS: ResourceDefinition = {
     };
   },
   validateWrite: ({ object, old, subresource }) => {
-    if (subresource === "status") return [];
+    if (subresource === "status") {
+      return validateNames(readCrd(object).status.acceptedNames, "status.acceptedNames");
+    }
     return validateDefinition(readCrd(object), old === undefined ? undefined : readCrd(old));
   },
 };

@@ -54,7 +54,7 @@ function typeProblem(object: JsonObject, path: string, wanted: "integer" | "stri
   for (const [i, name] of names.entries()) {
     if (!isObject(at)) {
       const text = `.${names.slice(0, i).join(".")}`;
-      return `${text} accessor error: ${goValue(at)} is of the type ${
+      return `${text} accessor error: ${plain(at)} is of the type ${
         goType(at)
       }, expected map[string]interface{}`;
     }
@@ -63,9 +63,13 @@ function typeProblem(object: JsonObject, path: string, wanted: "integer" | "stri
   }
   if (jsonTypeOf(at) === wanted) return undefined;
   const expected = wanted === "integer" ? "int64" : "string";
-  return `.${names.join(".")} accessor error: ${goValue(at)} is of the type ${
+  return `.${names.join(".")} accessor error: ${plain(at)} is of the type ${
     goType(at)
   }, expected ${expected}`;
+}
+
+function plain(value: unknown): string {
+  return typeof value === "string" ? value : value === null ? "<nil>" : goValue(value);
 }
 
 function goType(value: unknown): string {

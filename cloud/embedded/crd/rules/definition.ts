@@ -153,7 +153,8 @@ function validateDeprecation({ deprecated, deprecationWarning }: CrdVersion, pat
   return errors;
 }
 
-function validateNames(names: CrdNames, path: string): FieldError[] {
+/** What is wrong with the form of names that are there. */
+export function validateNames(names: CrdNames, path: string): FieldError[] {
   const errors: FieldError[] = [];
   const look = (at: string, value: string, mixedCase = false) => {
     const problem = nameProblem(mixedCase ? value.toLowerCase() : value, "dns1035");
