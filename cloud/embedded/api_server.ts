@@ -1,21 +1,29 @@
 import { errorText, findStatusError, StatusError } from "../../common/errors/mod.ts";
-import type { Counter } from "../../common/metrics/mod.ts";
 import type { Logger } from "../../common/module/mod.ts";
+import { attributesOf } from "./api/access.ts";
 import { Discovery, REVIEWS } from "./api/discovery.ts";
 import { aggregatedDiscovery } from "./api/negotiate.ts";
 import { OpenApi } from "./api/openapi.ts";
-import { parseResourcePath } from "./api/request_info.ts";
+import { parseResourcePath, type ResourcePath } from "./api/request_info.ts";
+import type { RequestMetrics } from "./api/request_metrics.ts";
 import { handleResource, jsonResponse, type ResourceComponents } from "./api/resource_handler.ts";
-import { answerReview, authorize } from "./api/reviews.ts";
+import { answerReview } from "./api/reviews.ts";
 import type { Authenticator } from "./auth/authenticator.ts";
-import { ANONYMOUS, type User } from "./auth/user.ts";
-import { methodNotAllowed, noSuchPath, qualifiedResource } from "./resources/errors.ts";
+import { guardEscalation } from "./auth/escalation.ts";
+import { forbidden } from "./auth/forbidden.ts";
+import { impersonated } from "./auth/impersonation.ts";
+import type { Authorizer } from "./auth/rbac.ts";
+import type { Attributes } from "./auth/rules.ts";
+import { methodNotAllowed, noSuchPath } from "./resources/errors.ts";
 
 /** What the API is served with. */
 export interface ApiServerComponents extends ResourceComponents {
   authenticator: Authenticator;
+  authorizer: Authorizer;
   log: Logger;
-  requests: Counter;
+  metrics: RequestMetrics;
+  /** Everything that is measured, in Prometheus' text. */
+  printMetrics(): string;
   /** Whether requests can be answered now. */
   healthy(): boolean;
 }
@@ -23,7 +31,14 @@ export interface ApiServerComponents extends ResourceComponents {
 /** Version of the API. */
 export const API_VERSION = { major: "1", minor: "32", gitVersion: "v1.32.4+kubeedge" } as const;
 
-const OPEN_PATHS: ReadonlySet<string> = new Set(["/healthz", "/livez", "/readyz", "/version"]);
+/** A request taken apart. */
+interface AskedFor {
+  /** Without a slash at its end. */
+  path: string;
+  asked: ResourcePath | undefined;
+  attributes: Attributes;
+  query: URLSearchParams;
+}
 
 /** The Kubernetes API as a function from requests to responses. */
 export class ApiServer {
@@ -47,89 +62,73 @@ export class ApiServer {
 
   /** Answers a request; never rejects. */
   async handle(request: Request): Promise<Response> {
-    const { log, requests } = this.#components;
+    const { metrics, now } = this.#components;
+    const url = new URL(request.url);
+    const path = url.pathname.replace(/\/+$/, "") || "/";
+    const asked = parseResourcePath(path);
+    const attributes = attributesOf(request, path, asked, url.searchParams);
+    const startedAt = now();
+    const end = metrics.begin(attributes);
     let response: Response;
     try {
-      response = await this.#answer(request);
+      response = await this.#answer(request, { path, asked, attributes, query: url.searchParams });
     } catch (error) {
-      const known = findStatusError(error);
-      if (known === undefined) {
-        log.error("Cannot answer a request", error, {
-          method: request.method,
-          path: new URL(request.url).pathname,
-        });
-      }
-      const status = known ??
-        new StatusError("InternalError", `Internal error occurred: ${errorText(error)}`, { cause: error });
-      response = jsonResponse(JSON.stringify(status.toStatus()), { status: status.code });
-      const retry = status.details?.retryAfterSeconds;
-      if (retry !== undefined) response.headers.set("retry-after", String(retry));
+      response = this.#refusal(error, request.method, path);
+    } finally {
+      end();
     }
-    requests.inc(1, { verb: request.method, code: String(response.status) });
+    const { status } = response;
+    // What names nothing that is served is counted as one, so that nobody can make series at will.
+    const known = asked === undefined
+      ? status !== 404 && status !== 403
+      : this.#components.registry.table.find(asked.group, asked.version, asked.resource) !== undefined;
+    metrics.count({
+      attributes: known ? attributes : { kind: "path", verb: knownVerb(attributes.verb), path: "" },
+      version: asked?.version ?? "",
+      code: status,
+      seconds: (now() - startedAt) / 1000,
+    });
     return response;
   }
 
-  async #answer(request: Request): Promise<Response> {
-    const url = new URL(request.url);
-    const path = url.pathname.replace(/\/+$/, "") || "/";
-    const open = OPEN_PATHS.has(path) || /^\/(livez|readyz)\//.test(path);
-    const user = await this.#components.authenticator.authenticate(request.headers);
-    if (!open && (user === undefined || user === ANONYMOUS)) {
-      throw new StatusError("Unauthorized", "Unauthorized");
-    }
-    const general = this.#general(request, path);
-    if (general !== undefined) {
+  #refusal(error: unknown, method: string, path: string): Response {
+    const known = findStatusError(error);
+    if (known === undefined) this.#components.log.error("Cannot answer a request", error, { method, path });
+    const status = known ??
+      new StatusError("InternalError", `Internal error occurred: ${errorText(error)}`, { cause: error });
+    const response = jsonResponse(JSON.stringify(status.toStatus()), { status: status.code });
+    const retry = status.details?.retryAfterSeconds;
+    if (retry !== undefined) response.headers.set("retry-after", String(retry));
+    return response;
+  }
+
+  async #answer(request: Request, { path, asked, attributes, query }: AskedFor): Promise<Response> {
+    const { authenticator, authorizer, registry } = this.#components;
+    const sender = await authenticator.authenticate(request.headers);
+    if (sender === undefined) throw new StatusError("Unauthorized", "Unauthorized");
+    const user = impersonated(sender, request.headers, authorizer);
+    if (!authorizer.authorize(user, attributes).allowed) throw forbidden(user, attributes);
+    if (asked === undefined) {
+      const general = this.#general(request, path);
+      if (general === undefined) throw noSuchPath();
       if (request.method !== "GET" && request.method !== "HEAD") throw methodNotAllowed();
       return await general;
     }
-    const asked = parseResourcePath(path);
-    if (asked === undefined || user === undefined) throw noSuchPath();
-    const query = url.searchParams;
     const review = REVIEWS.find((r) =>
       r.group === asked.group && r.version === asked.version && r.resource === asked.resource
     );
     if (review !== undefined) {
       if (request.method !== "POST" || asked.name !== undefined) throw methodNotAllowed();
-      if (!review.kind.startsWith("SelfSubject")) {
-        this.#authorize(user, request, review.group, review.resource);
-      }
+      if ((asked.namespace !== undefined) !== (review.namespaced === true)) throw noSuchPath();
       const { group, kind } = review;
-      const answer = await answerReview(this.#components, { request, query, user, group, kind });
+      const { namespace } = asked;
+      const answer = await answerReview(this.#components, { request, query, user, group, kind, namespace });
       return jsonResponse(JSON.stringify(answer), { status: 201 });
     }
-    const definition = this.#components.registry.table.find(asked.group, asked.version, asked.resource);
-    if (definition === undefined) throw noSuchPath();
-    this.#authorize(user, request, asked.group, asked.resource, asked.namespace, asked.name);
+    const found = registry.table.find(asked.group, asked.version, asked.resource);
+    if (found === undefined) throw noSuchPath();
+    const definition = guardEscalation(found, user, authorizer);
     return await handleResource(this.#components, { request, definition, path: asked, query });
-  }
-
-  #authorize(
-    user: User,
-    request: Request,
-    group: string,
-    resource: string,
-    namespace?: string,
-    name?: string,
-  ): void {
-    if (authorize(user).allowed) return;
-    const qualified = qualifiedResource({ group, resource });
-    const verb = verbOf(request.method, name);
-    const where = namespace === undefined
-      ? "at the cluster scope"
-      : `in the namespace ${JSON.stringify(namespace)}`;
-    throw new StatusError(
-      "Forbidden",
-      `${qualified}${name === undefined ? "" : ` ${JSON.stringify(name)}`} is forbidden: User ${
-        JSON.stringify(user.username)
-      } cannot ${verb} resource ${JSON.stringify(resource)} in API group ${JSON.stringify(group)} ${where}`,
-      {
-        details: {
-          ...(name === undefined ? {} : { name }),
-          ...(group === "" ? {} : { group }),
-          kind: resource,
-        },
-      },
-    );
   }
 
   #general(request: Request, path: string): Response | Promise<Response> | undefined {
@@ -143,9 +142,24 @@ export class ApiServer {
       return new Response(ok ? "ok" : "the control plane is ending", { status: ok ? 200 : 500 });
     }
     if (path === "/version") return json(versionInfo());
+    if (path === "/metrics") {
+      return new Response(this.#components.printMetrics(), {
+        headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
+      });
+    }
     if (path === "/") {
       return json({
-        paths: ["/api", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"],
+        paths: [
+          "/api",
+          "/apis",
+          "/healthz",
+          "/livez",
+          "/metrics",
+          "/openapi/v2",
+          "/openapi/v3",
+          "/readyz",
+          "/version",
+        ],
       });
     }
     if (path === "/api" || path === "/apis") {
@@ -184,17 +198,19 @@ function versionInfo(): object {
   };
 }
 
-function verbOf(method: string, name: string | undefined): string {
-  switch (method) {
-    case "GET":
-      return name === undefined ? "list" : "get";
-    case "POST":
-      return "create";
-    case "PUT":
-      return "update";
-    case "PATCH":
-      return "patch";
-    default:
-      return name === undefined ? "deletecollection" : "delete";
-  }
+const VERBS = [
+  "get",
+  "list",
+  "watch",
+  "create",
+  "update",
+  "patch",
+  "delete",
+  "deletecollection",
+  "post",
+  "put",
+];
+
+function knownVerb(verb: string): string {
+  return VERBS.includes(verb) ? verb : "other";
 }

@@ -263,11 +263,6 @@ Deno.test({
           /unknown field "dta"/,
         ],
         [
-          "apply --server-side -f -",
-          "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n",
-          /Server-side apply not available on the server/,
-        ],
-        [
           "apply -f -",
           "apiVersion: v1\nkind: Pod\nmetadata: {name: A_b}\nspec: {containers: [{name: c}]}\n",
           /The Pod "A_b" is invalid: \n\* metadata.name: Invalid value: "A_b"/,

@@ -1,8 +1,12 @@
 import { StatusError } from "../../common/errors/mod.ts";
+import { printMetrics } from "../../common/metrics/mod.ts";
 import { ApiServer } from "./api_server.ts";
+import { RequestMetrics } from "./api/request_metrics.ts";
 import { WatchHub } from "./api/watch.ts";
 import { Authenticator } from "./auth/authenticator.ts";
 import { generateTokenKey, ServiceAccountTokens } from "./auth/service_account_tokens.ts";
+import { RbacAuthorizer } from "./auth/rbac.ts";
+import { RoleKeeper } from "./auth/role_keeper.ts";
 import { ensureDefaults } from "./bootstrap.ts";
 import type {
   EmbeddedControlPlaneComponents,
@@ -49,17 +53,25 @@ export async function serveControlPlane(
   );
   const tokens = await ServiceAccountTokens.load(await keptKey(store));
   const authenticator = new Authenticator({ registry, tokens, adminToken, now });
-  const requests = metrics.counter("embedded_apiserver_requests_total", "Requests by verb and code");
-  metrics.gauge("embedded_apiserver_watches", "Watches that are served", () => watches.size);
+  using roles = new RoleKeeper({ registry, log });
+  roles.start();
+  using authorizer = new RbacAuthorizer(registry);
+  const measured = new RequestMetrics(metrics, clock.now());
+  metrics.gauge("apiserver_longrunning_requests", "Watches that are served", () => watches.size);
   metrics.gauge("embedded_apiserver_resource_version", "Newest resourceVersion", () => registry.version);
   const api = new ApiServer({
     registry,
     watches,
     tokens,
     authenticator,
+    authorizer,
     now,
     log,
-    requests,
+    metrics: measured,
+    printMetrics: () => {
+      measured.refresh(registry);
+      return printMetrics(metrics.collect());
+    },
     healthy: () => !signal.aborted,
   });
   using keeper = new NamespaceKeeper({ registry, log, caCertificate: authority.certificate });
@@ -82,6 +94,7 @@ export async function serveControlPlane(
       watches.tick();
       keeper.retry();
       custom.retry();
+      roles.retry();
       if (clock.now() - expiredAt >= EXPIRY_INTERVAL_MS) {
         expiredAt = clock.now();
         expireEvents(registry, expiredAt, log);

@@ -16,7 +16,9 @@ export interface ApiResource {
 }
 
 /** Resources that are asked and not stored. */
-export const REVIEWS: ReadonlyArray<{ group: string; version: string; resource: string; kind: string }> = [
+export const REVIEWS: ReadonlyArray<
+  { group: string; version: string; resource: string; kind: string; namespaced?: true }
+> = [
   {
     group: "authentication.k8s.io",
     version: "v1",
@@ -24,6 +26,13 @@ export const REVIEWS: ReadonlyArray<{ group: string; version: string; resource: 
     kind: "SelfSubjectReview",
   },
   { group: "authentication.k8s.io", version: "v1", resource: "tokenreviews", kind: "TokenReview" },
+  {
+    group: "authorization.k8s.io",
+    version: "v1",
+    resource: "localsubjectaccessreviews",
+    kind: "LocalSubjectAccessReview",
+    namespaced: true,
+  },
   {
     group: "authorization.k8s.io",
     version: "v1",
@@ -110,11 +119,11 @@ export class Discovery {
       if (categories !== undefined) item.categories = categories;
       this.#version(definition.group, definition.version).resources.push(item, ...subresourcesOf(definition));
     }
-    for (const { group, version, resource, kind } of REVIEWS) {
+    for (const { group, version, resource, kind, namespaced = false } of REVIEWS) {
       this.#version(group, version).resources.push({
         name: resource,
         singularName: kind.toLowerCase(),
-        namespaced: false,
+        namespaced,
         kind,
         verbs: ["create"],
       });

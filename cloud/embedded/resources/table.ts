@@ -6,6 +6,7 @@ import { COORDINATION } from "./coordination.ts";
 import { EVENTS } from "./events.ts";
 import { NODES } from "./nodes.ts";
 import { PODS } from "./pods.ts";
+import { RBAC } from "./rbac.ts";
 import { RELIABLE_SYNCS } from "./reliablesyncs.ts";
 import { SERVICES } from "./services.ts";
 import { STORAGE } from "./storage.ts";
@@ -22,6 +23,7 @@ export const RESOURCES: readonly ResourceDefinition[] = [
   ...APPS,
   ...BATCH,
   ...COORDINATION,
+  ...RBAC,
   ...RELIABLE_SYNCS,
   CUSTOM_RESOURCE_DEFINITIONS,
 ];

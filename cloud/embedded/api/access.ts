@@ -1,0 +1,59 @@
+import type { Attributes } from "../auth/rules.ts";
+import type { ResourcePath } from "./request_info.ts";
+import { isTrue } from "./watch.ts";
+
+/**
+ * What a request asks to do.
+ * Upstream: k8s.io/apiserver pkg/endpoints/request/requestinfo.go (NewRequestInfo) @ v0.33
+ * @param asked undefined for a path that is not of a resource
+ */
+export function attributesOf(
+  { method }: { method: string },
+  path: string,
+  asked: ResourcePath | undefined,
+  query: URLSearchParams,
+): Attributes {
+  if (asked === undefined) return { kind: "path", verb: pathVerb(method), path };
+  const { group, resource, subresource } = asked;
+  const selected = namedBySelector(query.get("fieldSelector"));
+  const name = asked.name ?? selected;
+  // A namespace is within itself.
+  const namespace = group === "" && resource === "namespaces" ? asked.name : asked.namespace;
+  return {
+    kind: "resource",
+    verb: resourceVerb(method, asked.name, query),
+    group,
+    resource,
+    ...(subresource !== undefined && { subresource }),
+    ...(namespace !== undefined && { namespace }),
+    ...(name !== undefined && { name }),
+  };
+}
+
+function pathVerb(method: string): string {
+  return method === "HEAD" ? "get" : method.toLowerCase();
+}
+
+function resourceVerb(method: string, name: string | undefined, query: URLSearchParams): string {
+  switch (method) {
+    case "GET":
+    case "HEAD":
+      if (query.has("watch") && isTrue(query.get("watch"))) return "watch";
+      return name === undefined ? "list" : "get";
+    case "POST":
+      return "create";
+    case "PUT":
+      return "update";
+    case "PATCH":
+      return "patch";
+    case "DELETE":
+      return name === undefined ? "deletecollection" : "delete";
+    default:
+      return method.toLowerCase();
+  }
+}
+
+/** The one object that a field selector leaves. */
+function namedBySelector(selector: string | null): string | undefined {
+  return /^metadata\.name==?([^,!=]+)$/.exec(selector ?? "")?.[1];
+}
