@@ -55,7 +55,10 @@ interface RequestParts {
   addresses?: string[];
 }
 
-async function csrOf({ subject = SUBJECT, dnsNames = [], addresses = [] }: RequestParts = {}): Promise<{
+/** A certificate request with any subject and names, and its key. */
+export async function csrOf(
+  { subject = SUBJECT, dnsNames = [], addresses = [] }: RequestParts = {},
+): Promise<{
   csr: Uint8Array;
   key: Uint8Array<ArrayBuffer>;
 }> {
@@ -73,7 +76,8 @@ async function csrOf({ subject = SUBJECT, dnsNames = [], addresses = [] }: Reque
   return { csr: new Uint8Array(request.rawData), key: await exportSec1(keys.privateKey) };
 }
 
-async function credentials(
+/** A certificate for any subject from any authority. */
+export async function credentials(
   authority: Authority,
   subject: Record<string, string>,
   more: { now?: number; usages?: number[] } = {},
