@@ -35,8 +35,8 @@ export interface HubComponents {
   signal: AbortSignal;
 }
 
-/** How long a message waits for the record of its delivery, milliseconds. */
-const RECORD_PATIENCE_MS = 2_000;
+/** How long a message waits for the record of its delivery, milliseconds: several times what an API server that is well takes. */
+const RECORD_PATIENCE_MS = 50;
 const ANNOTATION_TRIES = 3;
 const ANNOTATION_WAIT_MS = 1_000;
 
@@ -253,7 +253,8 @@ export class Hub {
 
   /**
    * A message goes when it is on record that its node may have the object. Otherwise a cloudcore that is killed in between would
-   * never delete the object at the node, should it be deleted meanwhile. But the record is not worth a pod that does not start.
+   * not delete the object at the node, should it be deleted meanwhile, before the node reports about it. Where the API server is slow
+   * that report has to do: a pod that was just delivered has one to make.
    */
   async #releaseOnceRecorded(node: string, pool: NodePool, key: string, begun: Promise<void>): Promise<void> {
     const { clock, signal } = this.#c;
