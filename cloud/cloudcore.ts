@@ -15,6 +15,7 @@ import {
   type CredentialQuestion,
   findTokenEndpoint,
   type KubeClientConfig,
+  KubeConfigError,
   remoteCredentials,
 } from "../common/kubeclient/mod.ts";
 import {
@@ -140,7 +141,7 @@ export function cloudCore(
     const wait = { clock, log: log.child("kubernetes"), signal };
     if (!asksForCredentials(kube)) {
       await waitForApi(kube, wait);
-      return { kube, credentials: () => undefined };
+      return { kube: await readAgain(kube), credentials: () => undefined };
     }
     if (kube.oidc !== undefined) kube.oidc.tokenEndpoint = await findTokenEndpoint(kube.oidc);
     const peers = new Map(["main", "hub", "controllers"].map((name) => [name, new MessageChannel()]));
@@ -162,6 +163,18 @@ export function cloudCore(
       port2.close();
     }
     return { kube, credentials: (peer) => peers.get(peer)?.port2 };
+  }
+
+  /** The kubeconfig as it is now: it may have been written anew while the API server was waited for. */
+  async function readAgain(before: KubeClientConfig): Promise<KubeClientConfig> {
+    try {
+      const now = await readKubeAccess(controlPlane, config);
+      return asksForCredentials(now) ? before : now;
+    } catch (error) {
+      // It is just being written: the compartments look at it again.
+      if (error instanceof KubeConfigError) return before;
+      throw error;
+    }
   }
 
   /** Runs what gives credentials, from when it is known whether anything does. */

@@ -10,6 +10,8 @@ import {
 import { backoffMs, type Clock, type Logger } from "../common/module/mod.ts";
 import type { CloudCoreConfig, ControlPlane } from "./config/mod.ts";
 
+/** Asked for by the YAML library when it is loaded: where a kubeconfig is read again, or written. */
+const YAML_ENV = ["LOG_TOKENS", "LOG_STREAM"];
 const RETRY = { baseMs: 500, maxMs: 10_000 };
 
 /**
@@ -106,7 +108,11 @@ export function kubePermissions(config: KubeClientConfig): Deno.PermissionOption
   const read = asksForCredentials(config)
     ? []
     : [...origin?.files ?? [], ...(tokenFile === undefined ? [] : [tokenFile])];
-  return { net: [hostOf(proxyUrl ?? server)], ...(read.length === 0 ? {} : { read: [...new Set(read)] }) };
+  return {
+    net: [hostOf(proxyUrl ?? server)],
+    ...(read.length === 0 ? {} : { read: [...new Set(read)] }),
+    ...(read.length === 0 || origin?.context === undefined ? {} : { env: YAML_ENV }),
+  };
 }
 
 /** What getting the credential takes: to run the one command, or to reach the issuer and to keep what it gives. */
@@ -116,7 +122,7 @@ export function credentialPermissions(
   if (exec !== undefined) return { run: [exec.command] };
   if (oidc === undefined) return {};
   const files = origin === undefined ? [] : [origin.file, keptPartial(origin.file)];
-  return { net: [hostOf(oidc.tokenEndpoint ?? oidc.issuer)], read: files, write: files };
+  return { net: [hostOf(oidc.tokenEndpoint ?? oidc.issuer)], read: files, write: files, env: YAML_ENV };
 }
 
 function hostOf(address: string): string {

@@ -131,6 +131,7 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
   }
 
   async function load(signal: AbortSignal): Promise<void> {
+    let told = "";
     for (let attempt = 0;; attempt++) {
       try {
         for (const type of [OBJECT_SYNCS, CLUSTER_OBJECT_SYNCS]) {
@@ -168,7 +169,9 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
           await clock.sleep(backoffMs(attempt, RETRY, Math.random()), { signal });
           continue;
         }
-        log.error("Cannot list ObjectSyncs, trying again", error);
+        const text = errorText(error);
+        if (text !== told) log.error("Cannot list ObjectSyncs, trying again", error);
+        told = text;
         await clock.sleep(backoffMs(attempt, RETRY, Math.random()), { signal });
       }
     }

@@ -1,5 +1,5 @@
 import type { Event } from "../../common/api/core_v1.ts";
-import { errorText, isAlreadyExists } from "../../common/errors/mod.ts";
+import { errorText, hasReason, isAlreadyExists } from "../../common/errors/mod.ts";
 import { EVENTS, type KubeClient, type KubeDiscovery } from "../../common/kubeclient/mod.ts";
 import {
   aborted,
@@ -27,6 +27,7 @@ export interface CustomResourcesComponents {
 export const INSTALL_COMMAND = "kubectl apply -f crds/";
 
 const RETRY = { baseMs: 2_000, maxMs: 60_000 };
+const ACCESS = ["ServiceUnavailable", "Unauthorized"] as const;
 const NAMESPACE_OF_EVENTS = "default";
 
 /**
@@ -71,7 +72,9 @@ async function look(
       lacking = true;
       const text = errorText(error);
       reports.set(name, text);
-      if (before.get(name) !== text) {
+      // What keeps every request from the server, the client tells once for all.
+      const isAccess = ACCESS.some((reason) => hasReason(error, reason));
+      if (before.get(name) !== text && !isAccess) {
         log.error("Cannot look after a custom resource, trying again", error, { name });
       }
       continue;

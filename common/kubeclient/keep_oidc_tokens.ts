@@ -15,7 +15,7 @@ export async function keepOidcTokens(
   document.setIn([...config, "id-token"], tokens.idToken);
   document.setIn([...config, "refresh-token"], tokens.refreshToken);
   const partial = keptPartial(file);
-  await Deno.writeTextFile(partial, document.toString(), { mode: 0o600 });
+  await Deno.writeTextFile(partial, document.toString({ lineWidth: 0 }), { mode: 0o600 });
   await Deno.rename(partial, file);
 }
 
