@@ -16,6 +16,7 @@ import type {
 import { CustomResources } from "./crd/custom_resources.ts";
 import { expireEvents } from "./event_expiry.ts";
 import { NamespaceKeeper } from "./namespace_keeper.ts";
+import { OwnerKeeper } from "./owner_keeper.ts";
 import { Registry } from "./registry.ts";
 import { ResourceTable } from "./resources/table.ts";
 import { covers, createAuthority, createServing, type KeyPair } from "./serving_cert.ts";
@@ -43,6 +44,8 @@ export async function serveControlPlane(
   }
   using custom = new CustomResources({ registry, clock, log });
   custom.start();
+  using owners = new OwnerKeeper({ registry, log });
+  owners.start();
   const watches = new WatchHub(registry, now, options.watches);
   const names = sanNames(address, advertiseAddress, options.extraSans ?? []);
   const { authority, pair } = await servingPair(store, names, clock.now());
