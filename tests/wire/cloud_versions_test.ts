@@ -111,6 +111,26 @@ const deletePod = (content: unknown) => async ({ cloud, ask }: Bench) => {
   assert.equal(cloud.kube.peek(PODS, "default/web"), undefined);
 };
 
+const patchNode = (form: (patch: string) => string) => async ({ cloud, ask }: Bench) => {
+  for (const namespace of ["null", "default"]) {
+    const kubeletVersion = `v1.22.6-kubeedge-v1.12.0 ${namespace}`;
+    const patch = form(JSON.stringify({ status: { nodeInfo: { kubeletVersion } } }));
+    const { header, route, content } = await ask("patch", `${namespace}/nodepatch/${NODE}`, patch);
+    const { Object: node, Err } = content as ObjectResponse<KubeObject>;
+    assert.equal(route.resource, `${namespace}/nodepatch/${NODE}`);
+    assert.deepEqual([Err, header.resourceVersion], [null, node?.metadata?.resourceVersion]);
+    assert.equal(cloud.kube.peek(NODES, NODE)?.status?.nodeInfo?.kubeletVersion, kubeletVersion);
+  }
+};
+
+const patchPod = (form: (patch: string) => string) => async ({ cloud, ask }: Bench) => {
+  const patch = form(JSON.stringify({ metadata: { uid: UID }, status: { phase: "Running" } }));
+  const { header, content } = await ask("patch", "default/podpatch/web", patch);
+  const { Object: pod, Err } = content as ObjectResponse<KubeObject>;
+  assert.deepEqual([Err, header.resourceVersion], [null, pod?.metadata?.resourceVersion]);
+  assert.equal(cloud.kube.peek(PODS, "default/web")?.status?.phase, "Running");
+};
+
 const refusedAtStart = (set: (config: ReturnType<typeof defaultCloudCoreConfig>) => void, key: string) => {
   const config = defaultCloudCoreConfig();
   set(config);
@@ -196,15 +216,10 @@ const ROWS: Readonly<Record<string, [Result, (bench: Bench) => Promise<void> | v
     assert.equal(reply.route.resource, `default/node/${NODE}`);
     assert.equal(errOf(reply).reason, "AlreadyExists");
   }],
-  "node-patch": ["Accepted", async ({ cloud, ask }) => {
-    const patch = { status: { nodeInfo: { kubeletVersion: "v1.22.6-kubeedge-v1.12.0" } } };
-    const { header, content } = await ask("patch", `default/nodepatch/${NODE}`, JSON.stringify(patch));
-    const { Object: node, Err } = content as ObjectResponse<KubeObject>;
-    assert.deepEqual([Err, header.resourceVersion], [null, node?.metadata?.resourceVersion]);
-    assert.equal(cloud.kube.peek(NODES, NODE)?.status?.nodeInfo?.kubeletVersion, "v1.22.6-kubeedge-v1.12.0");
-  }],
+  "node-patch": ["Accepted", patchNode((patch) => patch)],
+  "node-patch-base64": ["Accepted", patchNode(btoa)],
   "node-query": ["Accepted", async ({ ask }) => {
-    const { route, content } = await ask("query", `null/node/${NODE}`);
+    const { route, content } = await ask("query", `default/node/${NODE}`);
     const { kind, metadata } = content as KubeObject & { kind: string };
     assert.deepEqual([route.operation, kind, metadata?.name], ["response", "Node", NODE]);
   }],
@@ -252,13 +267,8 @@ const ROWS: Readonly<Record<string, [Result, (bench: Bench) => Promise<void> | v
     assert.equal(cloud.kube.peek(LEASES, `kube-node-lease/${NODE}`)?.spec?.renewTime, spec.renewTime);
   }],
 
-  "pod-patch": ["Accepted", async ({ cloud, ask }) => {
-    const patch = JSON.stringify({ metadata: { uid: UID }, status: { phase: "Running" } });
-    const { header, content } = await ask("patch", "default/podpatch/web", patch);
-    const { Object: pod, Err } = content as ObjectResponse<KubeObject>;
-    assert.deepEqual([Err, header.resourceVersion], [null, pod?.metadata?.resourceVersion]);
-    assert.equal(cloud.kube.peek(PODS, "default/web")?.status?.phase, "Running");
-  }],
+  "pod-patch": ["Accepted", patchPod((patch) => patch)],
+  "pod-patch-base64": ["Accepted", patchPod(btoa)],
   "pod-delete": ["Accepted", deletePod({ gracePeriodSeconds: 0, preconditions: { uid: UID } })],
   "pod-delete-base64": [
     "Accepted",
