@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { parse } from "yaml";
 import {
   createAuthority,
   issueServingCertificate,
@@ -163,7 +164,7 @@ Deno.test({
           "/.well-known/openid-configuration ",
           "/token grant_type=refresh_token&refresh_token=first&client_id=kube",
         ], "one compartment asks for all");
-        const kept = JSON.parse(await Deno.readTextFile(file)).users[0].user["auth-provider"].config;
+        const kept = parse(await Deno.readTextFile(file)).users[0].user["auth-provider"].config;
         assert.deepEqual([kept["id-token"], kept["refresh-token"]], [token, "second"]);
       } finally {
         issuer.closeAllConnections();
