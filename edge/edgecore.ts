@@ -138,6 +138,7 @@ function runtimeInit({ config, nodeName, nodeIP }: DecidedEdgeCore): RuntimeInit
       nodeLabels: edged.nodeLabels ?? {},
       registerWithTaints: kubelet.registerWithTaints ?? [],
       registerNode: kubelet.registerNode,
+      reportEvent: edged.reportEvent,
       maxPods: kubelet.maxPods,
       podSandboxImage: edged.podSandboxImage,
       clusterDNS: kubelet.clusterDNS ?? [],

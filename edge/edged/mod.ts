@@ -5,7 +5,7 @@
  * `<ns>/configmap/<name>` and `<ns>/secret/<name>`; update of `null/node/<name>`; `node/connection`; replies to what it asked.
  * Gives, to metamanager, source `edged`, group `meta`: insert of `null/node/<name>`; patch of `null/nodepatch/<name>` and
  * `<ns>/podpatch/<name>` (JSON text); update of `null/node/<name>`; query, insert and update of
- * `kube-node-lease/lease/<name>`; delete of `<ns>/pod/<name>`; query of pods, the node, ConfigMaps, Secrets and tokens.
+ * `kube-node-lease/lease/<name>`; delete of `<ns>/pod/<name>`; insert and patch of `<ns>/event/<name>`; query of pods, the node, ConfigMaps, Secrets and tokens.
  * Serves a read-only HTTP port on loopback for logs and health.
  *
  * Upstream: kubeedge edge/pkg/edged/edged.go, vendor/k8s.io/kubernetes/pkg/kubelet @ 16cd854
@@ -22,6 +22,7 @@ import {
   type Send,
 } from "../../common/module/mod.ts";
 import { Engine } from "./engine.ts";
+import { EventRecorder, recordNothing } from "./events.ts";
 import { handlerRunner } from "./handlers.ts";
 import type { EdgedEvent, KubeApi } from "./kube_api.ts";
 import { Limiter } from "./limiter.ts";
@@ -95,6 +96,8 @@ export function edged(components: EdgedComponents, options: EdgedOptions): Modul
         void pods.removeStrayVolumes();
       },
     });
+    const recorder = new EventRecorder({ nodeName: settled.nodeName, metaManager, clock, log });
+    const event = settled.reportEvent ? recorder.record : recordNothing;
     const statuses = new StatusSender({ api, timers, log, onSettled: (uid) => pods.onSettled(uid) });
     const node = new NodeAgent({
       nodeName: settled.nodeName,
@@ -109,6 +112,7 @@ export function edged(components: EdgedComponents, options: EdgedOptions): Modul
       log,
       facts,
       readFacts,
+      event,
       engine: () => ({
         name: engine.version?.name ?? "",
         version: engine.version?.version ?? "",
@@ -126,6 +130,7 @@ export function edged(components: EdgedComponents, options: EdgedOptions): Modul
       clock,
       timers,
       log,
+      event,
       statuses,
       settings: () => ({
         nodeName: settled.nodeName,
@@ -146,6 +151,7 @@ export function edged(components: EdgedComponents, options: EdgedOptions): Modul
       pods.onEvent(event);
       if (event.type === "node") node.onNode(event.node);
       if (event.type !== "connection") return;
+      recorder.setConnected(event.connected);
       log.info(event.connected ? "Cloud connected" : "Cloud disconnected");
       if (!event.connected) return;
       node.reconnected();
@@ -163,6 +169,7 @@ export function edged(components: EdgedComponents, options: EdgedOptions): Modul
       timers.run(ending.signal),
       meta.run(onEvent, ending.signal),
       engine.run(ending.signal),
+      recorder.run(ending.signal),
       load(),
       ...settled.registerNode ? [node.run(ending.signal)] : [],
       ...settled.readOnlyPort === 0 ? [] : [serveReadOnly(

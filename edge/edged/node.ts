@@ -1,6 +1,7 @@
 import type { Node, NodeStatus } from "../../common/api/core_v1.ts";
 import { findStatusError, isAlreadyExists, isNotFound } from "../../common/errors/mod.ts";
 import { backoffMs, type Clock, type Logger } from "../../common/module/mod.ts";
+import type { RecordEvent } from "./events.ts";
 import type { KubeApi } from "./kube_api.ts";
 import type { NodeFacts } from "./node_facts.ts";
 import {
@@ -25,6 +26,7 @@ export interface NodeAgentComponents {
   facts: NodeFacts;
   readFacts: () => Promise<NodeFacts>;
   engine: () => EngineState;
+  event: RecordEvent;
   random?: () => number;
 }
 
@@ -48,6 +50,8 @@ export class NodeAgent {
   /** The API may have other conditions than edged thinks: all are sent again. */
   #resend = false;
   #woken = false;
+  /** As it was last looked at; undefined before. */
+  #ready: boolean | undefined;
   #leaseWoken = false;
 
   constructor(spec: NodeSpec, components: NodeAgentComponents) {
@@ -97,6 +101,7 @@ export class NodeAgent {
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    this.#event("Starting", "Starting kubelet.");
     await Promise.all([this.#keepStatus(signal), this.#keepLease(signal)]);
   }
 
@@ -168,8 +173,18 @@ export class NodeAgent {
     await this.#c.api.updateNode({ ...node, metadata: { ...node.metadata, labels: { ...has, ...wanted } } });
   }
 
+  #event(reason: string, message: string): void {
+    this.#c.event({ kind: "Node", name: this.#spec.nodeName }, "Normal", reason, message);
+  }
+
   async #status(previous: NodeStatus | undefined): Promise<NodeStatus> {
     this.#facts = await this.#c.readFacts();
+    const ready = this.#c.engine().failure === undefined;
+    if (ready !== this.#ready) {
+      const reason = ready ? "NodeReady" : "NodeNotReady";
+      this.#event(reason, `Node ${this.#spec.nodeName} status is now: ${reason}`);
+    }
+    this.#ready = ready;
     return nodeStatus(this.#spec, this.#facts, this.#c.engine(), previous, this.#c.clock.now());
   }
 

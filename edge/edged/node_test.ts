@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { FakeClock } from "../../common/module/fake_clock.ts";
 import { StatusError } from "../../common/errors/mod.ts";
 import { silentLogger } from "../../common/module/mod.ts";
-import { NodeAgent } from "./node.ts";
+import { NodeAgent, STATUS_PERIOD_MS } from "./node.ts";
 import {
   defaultInterface,
   nodeFacts,
@@ -106,7 +106,9 @@ function start(change: (api: MemoryKubeApi) => void = () => {}) {
   const api = new MemoryKubeApi();
   change(api);
   const state: { failure: string | undefined } = { failure: undefined };
+  const events: string[] = [];
   const agent = new NodeAgent({ ...SPEC, labels: { site: "roof" } }, {
+    event: (_subject, type, reason, message) => void events.push(`${type} ${reason} ${message}`),
     api,
     clock,
     log: silentLogger,
@@ -122,6 +124,7 @@ function start(change: (api: MemoryKubeApi) => void = () => {}) {
     api,
     clock,
     state,
+    events,
     async [Symbol.asyncDispose]() {
       controller.abort();
       await clock.advance(0);
@@ -289,4 +292,19 @@ Deno.test("osImage() reads os-release with and without quotes", () => {
   );
   assert.equal(osImage("PRETTY_NAME=Alpine\n"), "Alpine");
   assert.equal(osImage(""), "Linux");
+});
+
+Deno.test("NodeAgent reports its start and when the node becomes ready or stops being it", async () => {
+  await using bench = start();
+  await bench.clock.advance(100);
+  bench.state.failure = "no answer";
+  await bench.clock.advance(STATUS_PERIOD_MS);
+  bench.state.failure = undefined;
+  await bench.clock.advance(STATUS_PERIOD_MS);
+  assert.deepEqual(bench.events, [
+    "Normal Starting Starting kubelet.",
+    "Normal NodeReady Node edge-ke status is now: NodeReady",
+    "Normal NodeNotReady Node edge-ke status is now: NodeNotReady",
+    "Normal NodeReady Node edge-ke status is now: NodeReady",
+  ]);
 });

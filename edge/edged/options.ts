@@ -16,6 +16,8 @@ export interface EdgedOptions {
   registerWithTaints?: readonly Taint[];
   /** Whether to make the node object. @default true */
   registerNode?: boolean;
+  /** Whether what happens to pods and the node is reported as Kubernetes Events. @default false */
+  reportEvent?: boolean;
   /** @default 110 */
   maxPods?: number;
   /** Image of the pause container. @default "kubeedge/pause:3.6" */
@@ -47,6 +49,7 @@ export function settleOptions(options: EdgedOptions): SettledOptions {
     nodeLabels: {},
     registerWithTaints: [],
     registerNode: true,
+    reportEvent: false,
     maxPods: 110,
     podSandboxImage: "kubeedge/pause:3.6",
     clusterDNS: [],

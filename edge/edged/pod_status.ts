@@ -233,3 +233,12 @@ function terminated(
 
 /** Lists in a pod status that are merged by key. Upstream: k8s.io/api core/v1/types.go (patchMergeKey) @ v1.32 */
 export const POD_MERGE_KEYS = { conditions: "type", podIPs: "ip", hostIPs: "ip" };
+
+/** Containers that have begun to wait after a crash. */
+export function newlyCrashing(before: PodStatus, after: PodStatus): string[] {
+  const crashing = ({ containerStatuses = [], initContainerStatuses = [] }: PodStatus) =>
+    [...initContainerStatuses, ...containerStatuses]
+      .filter(({ state }) => state?.waiting?.reason === "CrashLoopBackOff").map(({ name }) => name);
+  const was = new Set(crashing(before));
+  return crashing(after).filter((name) => !was.has(name));
+}

@@ -19,7 +19,7 @@ import {
 import { OWN_CONDITIONS } from "./pod_conditions.ts";
 import type { VolumeTable } from "./pod_environment.ts";
 import { EMPTY_RUNTIME, isRunning, type PodRuntime } from "./pod_runtime.ts";
-import { podStatus } from "./pod_status.ts";
+import { newlyCrashing, podStatus } from "./pod_status.ts";
 import { PodView, terminationMessages } from "./pod_view.ts";
 import { Prober } from "./prober.ts";
 import { usesObject, watchesSources } from "./pod_sources.ts";
@@ -54,6 +54,9 @@ const MAX_ROUNDS = 16;
 const FRESH_FAILURE_MS = 5_000;
 
 const REFRESH_RETRY_MS = 60_000;
+
+/** Failures whose message an event of their own has told. */
+const PULL_REASONS: ReadonlySet<string> = new Set(["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull"]);
 
 /**
  * Brings one pod to what it should be: looks at what there is, plans, does it, looks again, and reports. One at a time; an
@@ -334,6 +337,12 @@ export class PodWorker {
       runtimeName: this.#c.runtimeName(),
       now: this.#c.clock.now(),
     });
+    for (const name of newlyCrashing(previous, this.#status)) {
+      const subject = { kind: "Pod", pod: this.identity, container: name } as const;
+      const text =
+        `Back-off restarting failed container ${name} in pod ${pod.metadata.name}_${pod.metadata.namespace}`;
+      this.#c.event(subject, "Warning", "BackOff", `${text}(${pod.metadata.uid})`);
+    }
     this.#c.statuses.set(identityOf(pod), this.#status, knownStatus(api));
   }
 
@@ -365,7 +374,9 @@ export class PodWorker {
     const failures = (this.#podHolds.get(what)?.failures ?? 0) + 1;
     const ms = backoffMs(failures - 1, { baseMs: 1000, maxMs: 60_000, jitter: 0 }, 0);
     this.#c.log.warning("Pod cannot start yet", { ...this.identity, lacks: what, error, retryMs: ms });
-    const message = `${what === "volumes" ? "FailedMount" : "FailedCreatePodSandBox"}: ${errorText(error)}`;
+    const reason = what === "volumes" ? "FailedMount" : "FailedCreatePodSandBox";
+    const message = `${reason}: ${errorText(error)}`;
+    this.#c.event({ kind: "Pod", pod: this.identity }, "Warning", reason, errorText(error));
     this.#podHolds.set(what, {
       failures,
       untilMs: this.#c.clock.now() + ms,
@@ -451,6 +462,9 @@ export class PodWorker {
     } catch (error) {
       if (this.#c.signal.aborted || this.#interrupt.signal.aborted) return;
       if (!(error instanceof StartError)) throw error;
+      const subject = { kind: "Pod", pod: this.identity, container: step.name } as const;
+      const shown = PULL_REASONS.has(error.reason) ? error.reason : error.message;
+      this.#c.event(subject, "Warning", "Failed", `Error: ${shown}`);
       this.#c.log.warning("Container not started", {
         ...this.identity,
         container: step.name,
@@ -485,6 +499,9 @@ export class PodWorker {
     const deadline = this.#fate === "run" ? clock.now() + step.graceSeconds * 1000 : this.#endAt;
     const leftMs = () => Math.max(0, deadline - clock.now());
     const signal = this.#interruptible();
+    const subject = { kind: "Pod", pod: this.identity, container: step.name } as const;
+    const why = step.reason.startsWith("Container ") ? step.reason : `Stopping container ${step.name}`;
+    this.#c.event(subject, "Normal", "Killing", why);
     log.info("Stopping container", { ...this.identity, container: step.name, reason: step.reason });
     const container = [...this.#pod?.spec.initContainers ?? [], ...this.#pod?.spec.containers ?? []]
       .find(({ name }) => name === step.name);

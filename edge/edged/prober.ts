@@ -1,5 +1,6 @@
 import type { Container, Probe } from "../../common/api/core_v1.ts";
 import type { Clock, Logger } from "../../common/module/mod.ts";
+import type { RecordEvent } from "./events.ts";
 import type { RunHandler } from "./handlers.ts";
 import type { CheckedPod } from "./parse_pod.ts";
 import type { ContainerRuntimeStatus } from "./runtime/types.ts";
@@ -40,6 +41,7 @@ export interface ProberComponents {
   timers: Timers;
   clock: Clock;
   log: Logger;
+  event: RecordEvent;
   /** A verdict changed. */
   onChange: () => void;
   signal: AbortSignal;
@@ -142,7 +144,7 @@ export class Prober {
   }
 
   async #probe(watched: Watched, kind: ProbeKind): Promise<void> {
-    const { runHandler, clock, log, onChange, signal } = this.#components;
+    const { runHandler, clock, log, event, onChange, signal } = this.#components;
     const { container, states, stop, status, podIP } = watched;
     const probe = container[FIELD[kind]]!;
     const begunAt = clock.now();
@@ -158,6 +160,11 @@ export class Prober {
     const after = nextProbeState(before, result.ok, probe);
     states.set(kind, after);
     const changed = after.passed !== before.passed || after.decided !== before.decided;
+    if (!result.ok) {
+      const title = kind.charAt(0).toUpperCase() + kind.slice(1);
+      const subject = { kind: "Pod", pod: status.pod, container: container.name } as const;
+      event(subject, "Warning", "Unhealthy", `${title} probe failed: ${result.output}`);
+    }
     if (!result.ok && (changed || after.run.count === 1)) {
       const { namespace, name } = status.pod;
       log.info("Probe failed", {

@@ -3,6 +3,7 @@ import { errorText, isNotFound } from "../../common/errors/mod.ts";
 import type { Clock, Logger } from "../../common/module/mod.ts";
 import { containerConfig, type NodeSettings, rootRefusal } from "./container_config.ts";
 import { type Backoff, nextBackoff, waitUntil } from "./crash_backoff.ts";
+import type { EventSubject, RecordEvent } from "./events.ts";
 import type { HandlerResult, RunHandler } from "./handlers.ts";
 import { type ImageReference, parseImageReference, pullPolicy } from "./image_reference.ts";
 import type { KubeApi } from "./kube_api.ts";
@@ -46,6 +47,7 @@ export interface StarterComponents {
   pulls: Limiter;
   clock: Clock;
   log: Logger;
+  event: RecordEvent;
   settings: () => NodeSettings;
 }
 
@@ -72,8 +74,9 @@ export interface StartOrder {
  * @throws {StartError} {@linkcode RuntimeError} `unavailable` when the engine does not answer
  */
 export async function startContainer(components: StarterComponents, order: StartOrder): Promise<void> {
-  const { runtime, volumes, resolveEnv, starts } = components;
+  const { runtime, volumes, resolveEnv, starts, event } = components;
   const { pod, container, attempt, sandbox, hostIPs, interrupt, signal } = order;
+  const subject = subjectOf(order);
   const image = await ensureImage(components, order);
   const refusal = rootRefusal(pod, container, image);
   if (refusal !== undefined) throw new StartError("CreateContainerConfigError", refusal);
@@ -96,10 +99,16 @@ export async function startContainer(components: StarterComponents, order: Start
       "CreateContainerError",
       () => runtime.createContainer(sandbox.id, config, { signal }),
     );
+    event(subject, "Normal", "Created", `Created container: ${container.name}`);
     await asStartError("RunContainerError", () => runtime.startContainer(made, { signal }));
     return made;
   }, interrupt);
+  event(subject, "Normal", "Started", `Started container ${container.name}`);
   await postStart(components, order, id);
+}
+
+function subjectOf({ pod, container }: StartOrder): EventSubject {
+  return { kind: "Pod", pod: pod.metadata, container: container.name };
 }
 
 async function asStartError<T>(reason: string, work: () => Promise<T>): Promise<T> {
@@ -142,7 +151,8 @@ const INVALID_RETRY_MS = 300_000;
  * Upstream: kubelet pkg/kubelet/images/image_manager.go (EnsureImageExists) @ v1.32
  */
 async function ensureImage(components: StarterComponents, order: StartOrder): Promise<ImageInfo> {
-  const { runtime, pulls, clock, log } = components;
+  const { runtime, pulls, clock, log, event } = components;
+  const subject = subjectOf(order);
   const { container, pod, interrupt, pullBackoffs } = order;
   const name = container.image ?? "";
   const reference = parseImageReference(name);
@@ -160,7 +170,10 @@ async function ensureImage(components: StarterComponents, order: StartOrder): Pr
     "ImageInspectError",
     () => runtime.imageStatus(reference.text, { signal: order.signal }),
   );
-  if (present !== undefined && policy !== "Always") return present;
+  if (present !== undefined && policy !== "Always") {
+    event(subject, "Normal", "Pulled", `Container image "${name}" already present on machine`);
+    return present;
+  }
   if (policy === "Never") {
     throw new StartError(
       "ErrImageNeverPull",
@@ -169,7 +182,11 @@ async function ensureImage(components: StarterComponents, order: StartOrder): Pr
   }
   const backoff = pullBackoffs.get(reference.text);
   const until = backoff && waitUntil(backoff, backoff.updatedAt, clock.now());
-  if (until !== undefined) throw new StartError("ImagePullBackOff", backOffMessage(name), { retryAt: until });
+  if (until !== undefined) {
+    event(subject, "Normal", "BackOff", backOffMessage(name));
+    throw new StartError("ImagePullBackOff", backOffMessage(name), { retryAt: until });
+  }
+  event(subject, "Normal", "Pulling", `Pulling image "${name}"`);
   try {
     await pulls.run(async () => {
       const auths = await pullAuths(components, pod, reference);
@@ -183,6 +200,7 @@ async function ensureImage(components: StarterComponents, order: StartOrder): Pr
       log.warning("Image not pulled, the one that is here is used", { image: name, error });
       return present;
     }
+    event(subject, "Warning", "Failed", `Failed to pull image "${name}": ${errorText(error)}`);
     const next = nextBackoff(backoff, clock.now(), clock.now());
     pullBackoffs.set(reference.text, next);
     throw new StartError("ErrImagePull", errorText(error), {
@@ -191,6 +209,7 @@ async function ensureImage(components: StarterComponents, order: StartOrder): Pr
     });
   }
   pullBackoffs.delete(reference.text);
+  event(subject, "Normal", "Pulled", `Successfully pulled image "${name}"`);
   const pulled = await asStartError(
     "ImageInspectError",
     () => runtime.imageStatus(reference.text, { signal: order.signal }),

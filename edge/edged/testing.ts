@@ -238,6 +238,7 @@ export function podsOn(
   const { signal } = controller;
   const timers = new Timers(clock);
   const env = { missing: undefined as string | undefined };
+  const events: string[] = [];
   const statuses = new StatusSender({
     api,
     timers,
@@ -259,6 +260,7 @@ export function podsOn(
     clock,
     timers,
     log: silentLogger,
+    event: (_subject, type, reason, message) => void events.push(`${type} ${reason} ${message}`),
     statuses,
     settings: () => ({
       nodeName: "edge-1",
@@ -303,6 +305,8 @@ export function podsOn(
     pods,
     engine,
     statuses,
+    /** What was reported, `type reason message`. */
+    events,
     timers,
     advance,
     settle,

@@ -37,7 +37,11 @@ export function configMapOf(name: string, version: string, data: Json = {}): Jso
 export async function startBench(hub: Partial<EdgeHubOptions> = {}): Promise<EdgeBench> {
   const directory = await Deno.makeTempDir();
   const cloud = await EdgeCloud.start();
-  const edge = startEdgeCore({ directory, hub: await cloud.options(directory, hub) });
+  const edge = startEdgeCore({
+    directory,
+    hub: await cloud.options(directory, hub),
+    edged: { reportEvent: true },
+  });
   let witness: string[] = [];
   let probes = 0;
   const bench: EdgeBench = {

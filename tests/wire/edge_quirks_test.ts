@@ -78,12 +78,18 @@ const QUIRKS: readonly Quirk[] = [
   {
     section: "2.2",
     quirk: "events and node job reports are rejected when authorization is on",
-    act: async ({ edge, cloud }) => {
-      // Nothing waits for an answer to them, so that there is nothing to be lost but the event.
-      const own = cloud.answer;
-      cloud.answer = ({ route }) => route.resource.includes("/event/") ? "silence" : undefined;
-      await edge.pass(1000);
-      cloud.answer = own;
+    act: async (bench) => {
+      const { cloud, edge } = bench;
+      const pod = podIn(bench, "told");
+      await bench.acknowledged("update", "default/pod/told", pod);
+      await bench.running("told");
+      const reasons = () =>
+        cloud.requests("insert", /^default\/event\/told\./).map(({ content }) => (content as Json).reason);
+      await edge.until("events are sent, answered or not", () => reasons().includes("Started"));
+      assert.deepEqual(reasons(), ["Pulled", "Created", "Started"]);
+      cloud.push("delete", "default/pod/told", pod);
+      await untilGone(bench, "told");
+      await edge.until("its end is told too", () => reasons().includes("Killing"));
     },
   },
   {
