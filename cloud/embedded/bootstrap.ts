@@ -1,6 +1,7 @@
 import { isAlreadyExists } from "../../common/errors/mod.ts";
 import type { ApiObject } from "./object.ts";
 import type { Registry } from "./registry.ts";
+import { SYSTEM_PRIORITIES } from "./resources/policy.ts";
 import { KUBERNETES_ADDRESS } from "./resources/service_addresses.ts";
 
 const NAMESPACES = ["default", "kube-system", "kube-public", "kube-node-lease"] as const;
@@ -9,6 +10,17 @@ const NAMESPACES = ["default", "kube-system", "kube-public", "kube-node-lease"] 
 export function ensureDefaults(registry: Registry, port: number): void {
   for (const name of NAMESPACES) {
     ensure(registry, "", "namespaces", "", { apiVersion: "v1", kind: "Namespace", metadata: { name } });
+  }
+  for (const [name, value] of Object.entries(SYSTEM_PRIORITIES)) {
+    ensure(registry, "scheduling.k8s.io", "priorityclasses", "", {
+      apiVersion: "scheduling.k8s.io/v1",
+      kind: "PriorityClass",
+      metadata: { name },
+      value,
+      description: `Used for system critical pods that must not be moved from their current ${
+        name.includes("node") ? "node" : "cluster"
+      }.`,
+    });
   }
   ensure(registry, "", "services", "default", {
     apiVersion: "v1",

@@ -15,6 +15,7 @@ import { conflict, methodNotAllowed, noSuchPath, notFound } from "../resources/e
 import { invalid, invalidObject } from "../resources/field_error.ts";
 import { validateBinding } from "../resources/pods.ts";
 import { readValue } from "./body.ts";
+import { evictPod } from "./eviction.ts";
 import { outputForm } from "./negotiate.ts";
 import { printObject } from "./read.ts";
 import { handleScale } from "./scale.ts";
@@ -191,15 +192,14 @@ function bound(
   };
 }
 
-/** Evicts a pod. There are no PodDisruptionBudgets here, so nothing speaks against it. */
-async function evict({ registry }: ResourceComponents, asked: ResourceRequest): Promise<Response> {
+async function evict({ registry, now }: ResourceComponents, asked: ResourceRequest): Promise<Response> {
   if (asked.request.method !== "POST") throw methodNotAllowed();
   const eviction = await readBody(asked, EVICTION, []);
   const options = readDeleteOptions(
     { ...objectAt(eviction, "deleteOptions"), kind: "DeleteOptions" },
     asked.query,
   );
-  registry.delete(asked.definition, refOf(asked), options);
+  evictPod(registry, asked.definition, refOf(asked), options, now());
   return success(201);
 }
 

@@ -28,6 +28,7 @@ import {
   NAMESPACES,
   NODES,
   PERSISTENT_VOLUME_CLAIMS,
+  POD_DISRUPTION_BUDGETS,
   PODS,
   REPLICA_SETS,
   type ResourceType,
@@ -44,6 +45,7 @@ import type { Controller } from "./controller.ts";
 import { cronJobController } from "./cronjob/cronjob.ts";
 import { daemonSetController } from "./daemonset/daemonset.ts";
 import { deploymentController } from "./deployment/deployment.ts";
+import { disruptionController } from "./disruption/disruption.ts";
 import { endpointsController, endpointSliceController } from "./endpoints/endpoints.ts";
 import { eventRecorder } from "./events.ts";
 import { garbageCollector, type WatchedResource } from "./garbage/garbage_collector.ts";
@@ -84,7 +86,7 @@ export function controlPlaneControllers(
   const queues = workQueueMetrics(metrics);
   const informers = makeInformers(components, informerMetrics(metrics), options.resources ?? []);
   const { nodes, pods, deployments, replicaSets, daemonSets, leases } = informers;
-  const { statefulSets, revisions, jobs, cronJobs, services, endpoints, slices } = informers;
+  const { statefulSets, revisions, jobs, cronJobs, services, endpoints, slices, budgets } = informers;
   const events = eventRecorder({ kube, clock, log: log.child("events") });
   const health: NodeHealthOptions = {
     gracePeriodMs: options.nodeMonitorGracePeriodMs ?? 40_000,
@@ -103,6 +105,15 @@ export function controlPlaneControllers(
     cronJobController({ ...loop("cronjob"), cronJobs, jobs, events }),
     endpointsController({ ...loop("endpoints"), services, pods, nodes, endpoints, slices }),
     endpointSliceController({ ...loop("endpointslice"), services, pods, nodes, endpoints, slices }),
+    disruptionController({
+      ...loop("disruption"),
+      budgets,
+      pods,
+      deployments,
+      replicaSets,
+      statefulSets,
+      events,
+    }),
     scheduler({ ...loop("scheduler"), nodes, pods, events }),
     nodeLifecycleController({ ...loop("nodelifecycle"), nodes, leases, pods, events }, health),
     taintEvictionController({ ...loop("tainteviction"), nodes, pods, events }),
@@ -181,6 +192,7 @@ function makeInformers(
     services: addWatched(SERVICES),
     endpoints: addWatched(ENDPOINTS),
     slices: addWatched(ENDPOINT_SLICES),
+    budgets: addWatched(POD_DISRUPTION_BUDGETS),
     leases: add(LEASES, { namespace: LEASE_NAMESPACE }),
   };
   for (

@@ -1,6 +1,15 @@
-import { type ApiObject, type JsonObject, objectAt, objectsAt, textAt, valueAt } from "../object.ts";
+import {
+  type ApiObject,
+  type JsonObject,
+  numberAt,
+  objectAt,
+  objectsAt,
+  textAt,
+  valueAt,
+} from "../object.ts";
 import type { Surroundings } from "./definition.ts";
 import { forbiddenWrite } from "./errors.ts";
+import { PRIORITY_CLASSES, SYSTEM_PRIORITIES } from "./policy.ts";
 
 const TOKEN_DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount";
 const NAME_ALPHABET = "bcdfghjklmnpqrstvwxz2456789";
@@ -16,8 +25,7 @@ const TOLERATION_SECONDS = 300;
 export function admitPod(pod: ApiObject, around: Surroundings): void {
   const spec = objectAt(pod, "spec");
   addTolerations(spec);
-  if (spec.preemptionPolicy === undefined) spec.preemptionPolicy = "PreemptLowerPriority";
-  if (spec.priority === undefined) spec.priority = priorityOf(textAt(spec, "priorityClassName"));
+  setPriority(pod, spec, around);
   // A mirror of a static pod speaks for a node and gets no account.
   if (pod.metadata.annotations?.["kubernetes.io/config.mirror"] !== undefined) return;
   if (textAt(spec, "serviceAccountName") === "") spec.serviceAccountName = "default";
@@ -43,10 +51,61 @@ export function admitPod(pod: ApiObject, around: Surroundings): void {
   }
 }
 
-/** Upstream: k8s.io/kubernetes pkg/apis/scheduling/types.go (SystemCriticalPriority) @ v1.32 */
-function priorityOf(className: string): number {
-  if (className === "system-cluster-critical") return 2_000_000_000;
-  return className === "system-node-critical" ? 2_000_001_000 : 0;
+/**
+ * Sets the priority that the pod's class, or the default one, gives it.
+ * Upstream: k8s.io/kubernetes plugin/pkg/admission/priority/admission.go @ v1.33
+ * @throws {StatusError} Forbidden when there is no such class, or the pod says otherwise than it
+ */
+function setPriority(pod: ApiObject, spec: JsonObject, around: Surroundings): void {
+  const refuse = (why: string) =>
+    forbiddenWrite({ group: "", resource: "pods" }, pod.metadata.name ?? "", why);
+  const found = priorityClassOf(textAt(spec, "priorityClassName"), around);
+  if (found === undefined) {
+    throw refuse(`no PriorityClass with name ${textAt(spec, "priorityClassName").slice(0, 300)} was found`);
+  }
+  const { name, value, policy } = found;
+  if (name !== "") spec.priorityClassName = name;
+  const differs = (kind: string, field: string, given: unknown, computed: unknown) =>
+    refuse(
+      `the ${kind} value of ${field} (${given}) must not be provided in pod spec; priority admission controller computed ${computed} from the given PriorityClass name`,
+    );
+  if (spec.priority !== undefined && spec.priority !== value) {
+    throw differs("integer", "priority", spec.priority, value);
+  }
+  if (spec.preemptionPolicy !== undefined && spec.preemptionPolicy !== policy) {
+    throw differs("string", "PreemptionPolicy", spec.preemptionPolicy, policy);
+  }
+  spec.priority = value;
+  spec.preemptionPolicy = policy;
+}
+
+function priorityClassOf(
+  name: string,
+  around: Surroundings,
+): { name: string; value: number; policy: string } | undefined {
+  const policy = "PreemptLowerPriority";
+  const read = (wanted: string) => {
+    const found = around.read(PRIORITY_CLASSES, "", wanted);
+    if (found === undefined) {
+      const value = SYSTEM_PRIORITIES[wanted];
+      return value === undefined ? undefined : { name: wanted, value, policy };
+    }
+    return {
+      name: wanted,
+      value: numberAt(found, "value"),
+      policy: textAt(found, "preemptionPolicy") || policy,
+    };
+  };
+  if (name !== "") return read(name);
+  // Of several defaults the lowest counts.
+  let fallback: { name: string; value: number } | undefined;
+  for (const { name, fields } of around.entries(PRIORITY_CLASSES)) {
+    const value = Number(fields?.value ?? 0);
+    if (fields?.globalDefault === "true" && (fallback === undefined || value < fallback.value)) {
+      fallback = { name, value };
+    }
+  }
+  return fallback === undefined ? { name: "", value: 0, policy } : read(fallback.name);
 }
 
 function addTolerations(spec: JsonObject): void {

@@ -6,6 +6,7 @@ import { COORDINATION } from "./coordination.ts";
 import { EVENTS } from "./events.ts";
 import { NODES } from "./nodes.ts";
 import { PODS } from "./pods.ts";
+import { POLICY } from "./policy.ts";
 import { RBAC } from "./rbac.ts";
 import { RELIABLE_SYNCS } from "./reliablesyncs.ts";
 import { SERVICES } from "./services.ts";
@@ -23,6 +24,7 @@ export const RESOURCES: readonly ResourceDefinition[] = [
   ...APPS,
   ...BATCH,
   ...COORDINATION,
+  ...POLICY,
   ...RBAC,
   ...RELIABLE_SYNCS,
   CUSTOM_RESOURCE_DEFINITIONS,
