@@ -2,7 +2,7 @@ import { createServer, type Server } from "node:https";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
-import type { TLSSocket } from "node:tls";
+import type { SecureContextOptions, TLSSocket } from "node:tls";
 import { type WebSocket, WebSocketServer } from "ws";
 import {
   type Authority,
@@ -55,16 +55,19 @@ export class TestCloud implements AsyncDisposable {
   caBody: Uint8Array | undefined;
   /** When set, what `/edge.crt` refuses with. */
   refusal: { status: number; text: string } | undefined;
+  /** How many requests for a certificate are answered with nothing and status 200, as clouds up to v1.17 do on failures. */
+  emptyAnswers = 0;
   /** When set, the name it signs certificates for instead of the asked one is that of this request. */
   foreignCsr: Uint8Array<ArrayBuffer> | undefined;
 
-  private constructor(ca: KeyPair, authority: Authority, serving: KeyPair) {
+  private constructor(ca: KeyPair, authority: Authority, serving: KeyPair, more: SecureContextOptions) {
     this.ca = ca;
     this.#authority = authority;
     const tls = {
       cert: printPem("CERTIFICATE", serving.certificate),
       key: printEcKeyPem(serving.key),
       ca: printPem("CERTIFICATE", ca.certificate),
+      ...more,
     };
     this.#joinServer = createServer(
       { ...tls, requestCert: true, rejectUnauthorized: false },
@@ -76,8 +79,16 @@ export class TestCloud implements AsyncDisposable {
     });
   }
 
-  /** @param ports to come back on, after a cloud on them has gone */
-  static async start(ports = { join: 0, hub: 0 }, names = ["127.0.0.1"], ca?: KeyPair): Promise<TestCloud> {
+  /**
+   * @param ports to come back on, after a cloud on them has gone
+   * @param tls what its servers accept, as older clouds did
+   */
+  static async start(
+    ports = { join: 0, hub: 0 },
+    names = ["127.0.0.1"],
+    ca?: KeyPair,
+    tls: SecureContextOptions = {},
+  ): Promise<TestCloud> {
     ca ??= await createAuthority(Date.now());
     const authority = await loadAuthority(ca);
     const serving = await issueServingCertificate(authority, {
@@ -85,7 +96,7 @@ export class TestCloud implements AsyncDisposable {
       addresses: names,
       now: Date.now(),
     });
-    const cloud = new TestCloud(ca, authority, serving);
+    const cloud = new TestCloud(ca, authority, serving, tls);
     await listen(cloud.#joinServer, ports.join);
     await listen(cloud.#hubServer, ports.hub);
     return cloud;
@@ -147,6 +158,7 @@ export class TestCloud implements AsyncDisposable {
     if (this.refusal !== undefined) {
       return void response.writeHead(this.refusal.status).end(this.refusal.text);
     }
+    if (this.emptyAnswers-- > 0) return void response.end();
     try {
       if (peer === "") await verifyTokenJwt(authorization.replace(/^Bearer /, ""), this.ca.key, Date.now());
       const csr = this.foreignCsr ?? new Uint8Array(await new Blob(chunks as BlobPart[]).arrayBuffer());

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import type { EdgeHubOptions } from "../../edge/edgehub/mod.ts";
+import type { SecureContextOptions } from "node:tls";
 import { EdgeCloud, type Json, podOf } from "./edge_cloud.ts";
 import { type EdgeCore, startEdgeCore } from "./edge_core.ts";
 
@@ -34,12 +34,13 @@ export function configMapOf(name: string, version: string, data: Json = {}): Jso
   };
 }
 
-export async function startBench(hub: Partial<EdgeHubOptions> = {}): Promise<EdgeBench> {
+/** @param tls what the cloud's servers accept */
+export async function startBench(tls: SecureContextOptions = {}): Promise<EdgeBench> {
   const directory = await Deno.makeTempDir();
-  const cloud = await EdgeCloud.start();
+  const cloud = await EdgeCloud.start("edge-1", tls);
   const edge = startEdgeCore({
     directory,
-    hub: await cloud.options(directory, hub),
+    hub: await cloud.options(directory),
     edged: { reportEvent: true },
   });
   let witness: string[] = [];

@@ -3,6 +3,7 @@
  * few objects in memory unless the test answers them itself. It merges patches only as far as the tests look, and confirms
  * nothing. For tests only.
  */
+import type { SecureContextOptions } from "node:tls";
 import type { WebSocket } from "ws";
 import { type Message, messageFromJson, newMessage, printMessage } from "../../common/model/mod.ts";
 import { TestCloud } from "../../edge/edgehub/_test_cloud.ts";
@@ -64,8 +65,8 @@ export class EdgeCloud implements AsyncDisposable {
     void this.#accept();
   }
 
-  static async start(nodeName = "edge-1"): Promise<EdgeCloud> {
-    return new EdgeCloud(await TestCloud.start(), nodeName);
+  static async start(nodeName = "edge-1", tls: SecureContextOptions = {}): Promise<EdgeCloud> {
+    return new EdgeCloud(await TestCloud.start(undefined, undefined, undefined, tls), nodeName);
   }
 
   async options(directory: string, more: Partial<EdgeHubOptions> = {}): Promise<EdgeHubOptions> {
