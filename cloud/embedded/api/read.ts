@@ -22,7 +22,11 @@ export function readSelection(
   const labels = query.get("labelSelector") ?? "";
   const fields = query.get("fieldSelector") ?? "";
   const byLabels = labels === "" ? undefined : parseLabelSelector(labels);
-  const byFields = fields === "" ? undefined : parseFieldSelector(fields, knownFields(definition));
+  const byFields = fields === "" ? undefined : parseFieldSelector(
+    fields,
+    knownFields(definition),
+    definition.selectableFields !== undefined,
+  );
   return {
     namespace,
     matches: (entry) =>

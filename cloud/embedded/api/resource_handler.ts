@@ -2,7 +2,7 @@ import { StatusError } from "../../../common/errors/mod.ts";
 import type { ApiObject } from "../object.ts";
 import type { Registry } from "../registry.ts";
 import { keyOfResource, type ResourceDefinition } from "../resources/definition.ts";
-import { methodNotAllowed } from "../resources/errors.ts";
+import { methodNotAllowed, noSuchPath } from "../resources/errors.ts";
 import { APPLY_TYPE, applyObject } from "./apply.ts";
 import { contentTypeOf, parseBody, readText, readValue, unsupported } from "./body.ts";
 import { outputForm } from "./negotiate.ts";
@@ -57,8 +57,8 @@ export async function handleResource(
   asked: ResourceRequest,
 ): Promise<Response> {
   const { definition, path } = asked;
-  if (!definition.namespaced && path.namespace !== undefined) throw notFoundPath();
-  if (definition.namespaced && path.name !== undefined && path.namespace === undefined) throw notFoundPath();
+  if (!definition.namespaced && path.namespace !== undefined) throw noSuchPath();
+  if (definition.namespaced && path.name !== undefined && path.namespace === undefined) throw noSuchPath();
   const { warning } = definition.custom ?? {};
   if (warning === undefined) return await handleObjects(components, asked);
   const response = await handleObjects(components, asked);
@@ -85,10 +85,6 @@ async function handleObjects(components: ResourceComponents, asked: ResourceRequ
     default:
       throw methodNotAllowed();
   }
-}
-
-function notFoundPath(): StatusError {
-  return new StatusError("NotFound", "the server could not find the requested resource");
 }
 
 function read(

@@ -61,7 +61,7 @@ export function forbiddenWrite(
 
 /** The address names nothing. */
 export function noSuchPath(): StatusError {
-  return new StatusError("NotFound", "the server could not find the requested resource");
+  return new StatusError("NotFound", "the server could not find the requested resource", { details: {} });
 }
 
 /** The resource has no such verb. */
@@ -69,5 +69,6 @@ export function methodNotAllowed(): StatusError {
   return new StatusError(
     "MethodNotAllowed",
     "the server does not allow this method on the requested resource",
+    { details: {} },
   );
 }
