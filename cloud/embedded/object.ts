@@ -84,9 +84,10 @@ export function jsonEqual(a: unknown, b: unknown): boolean {
     return Array.isArray(b) && a.length === b.length && a.every((item, i) => jsonEqual(item, b[i]));
   }
   if (!isObject(a) || !isObject(b)) return false;
-  for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {
-    if (!jsonEqual(a[key], b[key])) return false;
+  for (const key in a) {
+    if (!jsonEqual(a[key], Object.hasOwn(b, key) ? b[key] : undefined)) return false;
   }
+  for (const key in b) if (b[key] !== undefined && !Object.hasOwn(a, key)) return false;
   return true;
 }
 

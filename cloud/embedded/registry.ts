@@ -224,7 +224,8 @@ export class Registry {
   ): ApiObject {
     const entry = this.entry(definition, ref);
     const old = objectOf(definition, entry.text);
-    const wanted = transform(structuredClone(old));
+    // Parsing again takes a fraction of the time of a clone.
+    const wanted = transform(objectOf(definition, entry.text));
     const object = this.#prepareUpdate(definition, old, wanted, options);
     if (isDone(object)) {
       if (options.dryRun) return object;
@@ -234,7 +235,7 @@ export class Registry {
         expectedVersion: entry.version,
       }));
     }
-    if (jsonEqual(object, old) || sameButTimes(object, old)) return options.dryRun ? object : old;
+    if (sameButTimes(object, old)) return old;
     if (options.dryRun) return object;
     return this.#replace(definition, entry, object);
   }
@@ -390,14 +391,14 @@ function isDone({ metadata, spec }: ApiObject): boolean {
   return (metadata.finalizers ?? []).length === 0 && held === 0;
 }
 
-/** Whether nothing would change but when fields became what they are. */
+/** Whether nothing would change, or nothing but when fields became what they are. */
 function sameButTimes(object: ApiObject, old: ApiObject): boolean {
   const timeless = ({ metadata, ...rest }: ApiObject) => ({
     ...rest,
     metadata: { ...metadata, managedFields: undefined },
   });
-  return differInTimesOnly(object.metadata.managedFields, old.metadata.managedFields) &&
-    jsonEqual(timeless(object), timeless(old));
+  return jsonEqual(timeless(object), timeless(old)) &&
+    differInTimesOnly(object.metadata.managedFields, old.metadata.managedFields);
 }
 
 /** Whether a change is one that `metadata.generation` counts. */

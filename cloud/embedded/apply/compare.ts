@@ -1,4 +1,4 @@
-import { isObject, type JsonObject } from "../object.ts";
+import { isObject, jsonEqual, type JsonObject } from "../object.ts";
 import {
   type FieldSet,
   FieldSetBuilder,
@@ -77,7 +77,7 @@ class Comparer {
 
   #leaf(old: unknown, now: unknown): void {
     if (old === undefined || now === undefined) this.#oneSided(old, now);
-    else if (!equalValues(old, now)) (this.#modified ??= new FieldSetBuilder()).add(this.#path);
+    else if (!jsonEqual(old, now)) (this.#modified ??= new FieldSetBuilder()).add(this.#path);
   }
 
   /** Notes a value that only one side has. */
@@ -132,7 +132,7 @@ class Comparer {
   #items(old: unknown[], now: unknown[], type: MergeType): void {
     if (old.length < 2 && now.length < 2) return this.compare(old[0], now[0], type);
     if (old.length > 1 && now.length > 1) {
-      if (!equalValues(old, now)) (this.#modified ??= new FieldSetBuilder()).add(this.#path);
+      if (!jsonEqual(old, now)) (this.#modified ??= new FieldSetBuilder()).add(this.#path);
       return;
     }
     if (old.length > 1) {
@@ -175,18 +175,4 @@ export function itemsByElement(
     else present.push(item);
   }
   return items;
-}
-
-/** Whether two JSON values are the same; an undefined field is one that is not there. */
-export function equalValues(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (Array.isArray(a)) {
-    return Array.isArray(b) && a.length === b.length && a.every((item, i) => equalValues(item, b[i]));
-  }
-  if (!isObject(a) || !isObject(b)) return false;
-  for (const key in a) {
-    if (!equalValues(a[key], Object.hasOwn(b, key) ? b[key] : undefined)) return false;
-  }
-  for (const key in b) if (b[key] !== undefined && !Object.hasOwn(a, key)) return false;
-  return true;
 }

@@ -1,8 +1,15 @@
 import { StatusError } from "../../../common/errors/mod.ts";
-import { type ApiObject, isObject, type JsonObject, objectAt, textAt, timeText } from "../object.ts";
+import {
+  type ApiObject,
+  isObject,
+  jsonEqual,
+  type JsonObject,
+  objectAt,
+  textAt,
+  timeText,
+} from "../object.ts";
 import { apiVersionOf, type ResourceDefinition } from "../resources/definition.ts";
 import { mergeTypeOf } from "./builtin_types.ts";
-import { equalValues } from "./compare.ts";
 import { conflictError } from "./conflict.ts";
 import { type FieldSet, NO_FIELDS, setOf } from "./field_set.ts";
 import { KUBECTL, withLastApplied, withoutOwnConflicts } from "./last_applied.ts";
@@ -80,7 +87,7 @@ export function trackWrite(live: ApiObject | undefined, object: ApiObject, write
 
 /** The managers that a write begins with: those it sends, if it sends any that can be read. */
 function managersOf(sent: unknown[] | undefined, live: unknown[] | undefined): Managers {
-  if (sent === undefined || equalValues(sent, live)) return readManagedFields(live);
+  if (sent === undefined || jsonEqual(sent, live)) return readManagedFields(live);
   const [first] = sent;
   const cleared = sent.length === 0 ||
     (sent.length === 1 && isObject(first) && Object.keys(first).length === 0);
@@ -168,5 +175,5 @@ function printKind(config: JsonObject): string {
 /** Whether managers differ by nothing but the times of their entries. */
 export function differInTimesOnly(a: readonly unknown[] = [], b: readonly unknown[] = []): boolean {
   const timeless = (entry: unknown) => ({ ...objectAt(entry), time: undefined });
-  return a.length === b.length && a.every((entry, i) => equalValues(timeless(entry), timeless(b[i])));
+  return a.length === b.length && a.every((entry, i) => jsonEqual(timeless(entry), timeless(b[i])));
 }

@@ -1,4 +1,5 @@
-import { changedFields, compareFields, type Comparison, equalValues, withoutFields } from "./compare.ts";
+import { jsonEqual } from "../object.ts";
+import { changedFields, compareFields, type Comparison, withoutFields } from "./compare.ts";
 import type { Conflict } from "./conflict.ts";
 import {
   difference,
@@ -119,7 +120,7 @@ export function applyFields(
   takeAway(managers, changedFields(comparison), by.apiVersion);
   const kept = difference(fields, NEVER_OWNED);
   // The order of items belongs to nobody, and yet it changes.
-  const same = equalValues(live, object);
+  const same = jsonEqual(live, object);
   if (!isEmptySet(kept)) managers.set(key, { ...own, time: same ? own.time : now, fields: kept });
   return { kind: "applied", object: same ? undefined : object };
 }
