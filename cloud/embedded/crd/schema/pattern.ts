@@ -2,8 +2,18 @@ import { type CharSet, parsePattern, PatternError, type PatternNode } from "./pa
 
 /** A compiled pattern. */
 export interface Pattern {
-  /** Whether the pattern is found in a text; undefined when looking would take too long. */
-  found(text: string): boolean | undefined;
+  /** Whether the pattern is found in a text; undefined when the work that is left does not suffice to tell. */
+  found(text: string, work?: Work): boolean | undefined;
+}
+
+/** Work that may yet be done for patterns, in steps, so that all the texts of one object together are bounded. */
+export interface Work {
+  left: number;
+}
+
+/** As much work as one object may take: a fraction of a second. */
+export function patternWork(): Work {
+  return { left: MAX_WORK };
 }
 
 type Step =
@@ -13,7 +23,6 @@ type Step =
   | { op: "match" };
 
 const MAX_STEPS = 10_000;
-/** Most comparisons for one text: a fraction of a second. */
 const MAX_WORK = 20_000_000;
 
 /**
@@ -25,7 +34,7 @@ export function compilePattern(pattern: string): Pattern {
   const steps: Step[] = [];
   emit(parsePattern(pattern), steps);
   steps.push({ op: "match" });
-  return { found: (text) => text.length * steps.length > MAX_WORK ? undefined : run(steps, text) };
+  return { found: (text, work = patternWork()) => run(steps, text, work) };
 }
 
 function add(steps: Step[], step: Step): number {
@@ -85,7 +94,7 @@ function emit(node: PatternNode, steps: Step[]): void {
   }
 }
 
-function run(steps: readonly Step[], text: string): boolean {
+function run(steps: readonly Step[], text: string, work: Work): boolean | undefined {
   const seen = new Uint32Array(steps.length);
   let generation = 0;
   let states: number[] = [];
@@ -98,6 +107,7 @@ function run(steps: readonly Step[], text: string): boolean {
     for (let step = todo.pop(); step !== undefined; step = todo.pop()) {
       if (seen[step] === generation) continue;
       seen[step] = generation;
+      work.left--;
       const what = steps[step]!;
       if (what.op === "match") {
         todo.length = 0;
@@ -117,6 +127,7 @@ function run(steps: readonly Step[], text: string): boolean {
     for (const step of states) if (reach(step, now, code)) return true;
     if (reach(0, now, code)) return true;
     if (code < 0) return false;
+    if (work.left < 0) return undefined;
     states = [];
     for (const step of now) {
       const what = steps[step]!;

@@ -13,7 +13,7 @@ import {
 import { formatCheck } from "./formats.ts";
 import { goNumber, goQuote, jsonTypeOf } from "./go_text.ts";
 import { itemsOf, type JsonSchema } from "./json_schema.ts";
-import { compilePattern, type Pattern } from "./pattern.ts";
+import { compilePattern, type Pattern, patternWork, type Work } from "./pattern.ts";
 
 /** What does not hold: the path as it is in the message, and how the error is printed. */
 interface Failure {
@@ -26,6 +26,12 @@ interface Failure {
 class Result {
   failures: Map<string, Failure> | undefined;
   matches = 0;
+  /** Shared by all results for one object. */
+  readonly work: Work;
+
+  constructor(work: Work = patternWork()) {
+    this.work = work;
+  }
 
   get valid(): boolean {
     return this.failures === undefined;
@@ -170,7 +176,7 @@ function checkText(schema: JsonSchema, value: string, path: string, result: Resu
   if (pattern === undefined || pattern === "") return;
   let compiled = patterns.get(schema);
   if (compiled === undefined) patterns.set(schema, compiled = compilePattern(pattern));
-  const found = compiled.found(value);
+  const found = compiled.found(value, result.work);
   if (found === undefined) {
     fail(path, value.slice(0, 100), `${path} in body is too long to be checked for '${pattern}'`, result);
   } else if (!found) fail(path, value, `${path} in body should match '${pattern}'`, result);
@@ -324,7 +330,7 @@ function checkPart(
   result: Result,
 ): void {
   if (correlated === undefined) return check(schema, value, path, undefined, result);
-  const own = new Result();
+  const own = new Result(result.work);
   check(schema, value, path, correlated, own);
   if (own.failures !== undefined && correlated.unchanged()) own.failures = undefined;
   result.merge(own);
@@ -335,8 +341,9 @@ function tried(
   value: unknown,
   path: string,
   correlated: Correlated | undefined,
+  work: Work,
 ): Result {
-  const result = new Result();
+  const result = new Result(work);
   check(schema, value, path, correlated, result);
   return result;
 }
@@ -352,7 +359,7 @@ function checkJunctors(
   if (anyOf.length > 0) {
     let best: Result | undefined;
     for (const one of anyOf) {
-      const attempt = tried(one, value, path, correlated);
+      const attempt = tried(one, value, path, correlated, result.work);
       if (attempt.valid || best === undefined || attempt.matches > best.matches) best = attempt;
       if (attempt.valid) break;
     }
@@ -362,7 +369,7 @@ function checkJunctors(
     }
   }
   if (oneOf.length > 0) {
-    const attempts = oneOf.map((one) => tried(one, value, path, correlated));
+    const attempts = oneOf.map((one) => tried(one, value, path, correlated, result.work));
     const good = attempts.filter(({ valid }) => valid);
     if (good.length === 1) result.merge(good[0]!);
     else {
@@ -374,7 +381,7 @@ function checkJunctors(
   if (allOf.length > 0) {
     let good = 0;
     for (const one of allOf) {
-      const attempt = tried(one, value, path, correlated);
+      const attempt = tried(one, value, path, correlated, result.work);
       if (attempt.valid) good++;
       result.merge(attempt);
     }
@@ -385,7 +392,7 @@ function checkJunctors(
       );
     }
   }
-  if (not !== undefined && tried(not, value, path, correlated).valid) {
+  if (not !== undefined && tried(not, value, path, correlated, result.work).valid) {
     failWhole(`${goQuote(path)} must not validate the schema (not)`, result);
   }
   result.matches++;
