@@ -5,29 +5,9 @@ import { noSuchPath } from "../resources/errors.ts";
 import type { ResourceTable } from "../resources/table.ts";
 import { SCHEMA, type StructSchema, type TypeSchema } from "../schema/schema.ts";
 import { parseAccept } from "./negotiate.ts";
+import { printOpenApiV2, V2_PROTOBUF } from "./openapi_protobuf.ts";
 
 const INFO = { title: "Kubernetes", version: "v1.32.4" } as const;
-const V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
-
-/**
- * An OpenAPI v2 document without types, in protobuf. kubectl takes types from v3 and asks for this only about kinds that it did not
- * find there; an answer lets it say that there is no such kind.
- * Upstream: github.com/google/gnostic openapiv2/OpenAPIv2.proto (Document: swagger 1, info 2, paths 8)
- */
-const EMPTY_V2_PROTOBUF = protobufMessage(
-  [1, protobufText("2.0")],
-  [2, protobufMessage([1, protobufText(INFO.title)], [2, protobufText(INFO.version)])],
-  [8, new Uint8Array()],
-);
-
-function protobufText(text: string): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(text);
-}
-
-/** A message of length-delimited fields, each shorter than 128 bytes. */
-function protobufMessage(...fields: Array<[number: number, bytes: Uint8Array]>): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(fields.flatMap(([number, bytes]) => [number << 3 | 2, bytes.length, ...bytes]));
-}
 
 const PREFIX: Readonly<Record<"v2" | "v3", string>> = { v2: "#/definitions/", v3: "#/components/schemas/" };
 
@@ -49,7 +29,7 @@ export class OpenApi {
       }
       if (types.includes(V2_PROTOBUF)) {
         // "@" is no character of a media type, so the answer is named without it.
-        return new Response(EMPTY_V2_PROTOBUF, {
+        return new Response(printOpenApiV2(this.documentV2()), {
           headers: { "content-type": V2_PROTOBUF.replace("@", ".") },
         });
       }
