@@ -106,7 +106,9 @@ export function describe(name: string, outcome: Outcome): string | undefined {
   const feature = FEATURES[name] ?? "KubeEdge";
   switch (outcome.state) {
     case "missing":
-      return `${name} is missing: ${feature}`;
+      return outcome.why === "no right"
+        ? `${name} is missing: ${feature}`
+        : `${name} is missing, and nothing serves apiextensions.k8s.io here: ${feature}`;
     case "outdated":
       return `${name} is of an older version, it lacks ${some(outcome.missing)}: ${feature}`;
     case "not established":

@@ -228,6 +228,17 @@ Deno.test("customResources() that may not say what is missing, once, record it, 
   assert.match(run.lines.at(-1)!, /"All custom resources are there"/);
 });
 
+Deno.test("customResources() say where definitions are not served at all, and go on", async () => {
+  const kube = new Cluster();
+  await using run = start(kube);
+  await run.pass(300_000);
+  assert.equal(run.lines.length, 1);
+  assert.match(
+    run.lines[0]!,
+    /is missing, and nothing serves apiextensions\.k8s\.io here: what edges confirmed/,
+  );
+});
+
 Deno.test("customResources() take what is served for good where they may not look", async () => {
   const kube: Cluster = new Cluster({ intercept: forbid("get") });
   kube.served = new Set(["objectsyncs", "objectsyncs/status"]);
