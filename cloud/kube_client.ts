@@ -10,6 +10,7 @@ import {
   remoteCredentials,
 } from "../common/kubeclient/mod.ts";
 import { type Clock, type CompartmentContext, type Logger, Mailbox } from "../common/module/mod.ts";
+import { VERSION } from "../common/version/mod.ts";
 import { RIGHTS_FROM } from "./rights.ts";
 
 /** The credentials that another compartment gives; undefined where the configuration has them itself. */
@@ -30,7 +31,8 @@ export function kubeClient(
   config: KubeClientConfig,
   { clock, log, credentials }: { clock: Clock; log: Logger; credentials: CredentialSource | undefined },
 ): KubeClient & KubeDiscovery {
-  return createKubeClient(config, {
+  // The program is what upstream's client names, and what owns the fields it writes.
+  return createKubeClient({ userAgent: `cloudcore/${VERSION}`, ...config }, {
     clock,
     log,
     rightsFrom: RIGHTS_FROM,

@@ -44,7 +44,7 @@ function ensure(
   if (definition === undefined) throw new TypeError(`Cannot make ${resource}: there is no such resource`);
   if (registry.cache(definition).get(namespace, object.metadata.name ?? "") !== undefined) return;
   try {
-    registry.create(definition, namespace, object);
+    registry.create(definition, namespace, object, { manager: "kube-apiserver" });
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;
   }

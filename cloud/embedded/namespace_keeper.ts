@@ -13,6 +13,8 @@ export interface NamespaceKeeperComponents {
 }
 
 const FINALIZER = "kubernetes";
+/** Whom the objects that every namespace has belong to: the program that makes them elsewhere. */
+const MANAGER = "kube-controller-manager";
 /** Most objects deleted in one turn, so that others are served in between. */
 const BATCH = 200;
 
@@ -133,9 +135,11 @@ export class NamespaceKeeper implements Disposable {
     const ref = { namespace, name: object.metadata.name ?? "" };
     const present = registry.cache(definition).get(namespace, ref.name);
     try {
-      if (present === undefined) registry.create(definition, namespace, object);
+      if (present === undefined) registry.create(definition, namespace, object, { manager: MANAGER });
       else if (object.data !== undefined) {
-        registry.update(definition, ref, (current) => ({ ...current, data: object.data }));
+        registry.update(definition, ref, (current) => ({ ...current, data: object.data }), {
+          manager: MANAGER,
+        });
       }
     } catch (error) {
       if (!isAlreadyExists(error) && !isConflict(error)) throw error;

@@ -48,6 +48,7 @@ import { deploymentController } from "./deployment/deployment.ts";
 import { disruptionController } from "./disruption/disruption.ts";
 import { endpointsController, endpointSliceController } from "./endpoints/endpoints.ts";
 import { eventRecorder } from "./events.ts";
+import { asManager } from "./field_manager.ts";
 import { garbageCollector, type WatchedResource } from "./garbage/garbage_collector.ts";
 import { jobController } from "./job/job.ts";
 import { jobOrphansController } from "./job/orphans.ts";
@@ -82,11 +83,12 @@ export function controlPlaneControllers(
   components: ControlPlaneComponents,
   options: ControlPlaneOptions = {},
 ): Module {
-  const { clock, log, metrics, kube } = components;
+  const { clock, log, metrics } = components;
   const queues = workQueueMetrics(metrics);
   const informers = makeInformers(components, informerMetrics(metrics), options.resources ?? []);
   const { nodes, pods, deployments, replicaSets, daemonSets, leases } = informers;
   const { statefulSets, revisions, jobs, cronJobs, services, endpoints, slices, budgets } = informers;
+  const kube = asManager(components.kube, "kube-controller-manager");
   const events = eventRecorder({ kube, clock, log: log.child("events") });
   const health: NodeHealthOptions = {
     gracePeriodMs: options.nodeMonitorGracePeriodMs ?? 40_000,
@@ -114,7 +116,13 @@ export function controlPlaneControllers(
       statefulSets,
       events,
     }),
-    scheduler({ ...loop("scheduler"), nodes, pods, events }),
+    scheduler({
+      ...loop("scheduler"),
+      kube: asManager(components.kube, "kube-scheduler"),
+      nodes,
+      pods,
+      events,
+    }),
     nodeLifecycleController({ ...loop("nodelifecycle"), nodes, leases, pods, events }, health),
     taintEvictionController({ ...loop("tainteviction"), nodes, pods, events }),
     podGarbageCollector({ ...loop("podgc"), nodes, pods }),
