@@ -3,6 +3,7 @@ import type { Secret } from "../../common/api/core_v1.ts";
 import { createKubeClient, type KubeClient, loadKubeConfig, SECRETS } from "../../common/kubeclient/mod.ts";
 import { type Authority, loadAuthority, parseJoinToken, printPem } from "../../common/pki/mod.ts";
 import { credentialsOf, type NodeCredentials } from "../../cloud/cloudhub/_testing.ts";
+import type { Cluster } from "../../scripts/trial/site.ts";
 import { freePort, Program, until } from "../../scripts/trial/program.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -47,6 +48,7 @@ export class WireCloud implements AsyncDisposable, CloudAddress {
   readonly #monitorPort = freePort();
   readonly #apiPort = freePort();
   readonly #directory: string;
+  readonly #cluster: Cluster | undefined;
   readonly #cleanup = new AsyncDisposableStack();
   kube!: KubeClient;
   authority!: Authority;
@@ -54,14 +56,18 @@ export class WireCloud implements AsyncDisposable, CloudAddress {
   jwt!: string;
   token!: string;
 
-  private constructor(directory: string) {
+  private constructor(directory: string, cluster: Cluster | undefined) {
     this.#directory = directory;
+    this.#cluster = cluster;
     this.#cleanup.defer(() => Deno.remove(directory, { recursive: true }));
   }
 
-  /** Starts one and waits until it serves. */
-  static async start(): Promise<WireCloud> {
-    const cloud = new WireCloud(await Deno.makeTempDir({ prefix: "kubeedge-wire-" }));
+  /**
+   * Starts one and waits until it serves.
+   * @param cluster its control plane @default the embedded one
+   */
+  static async start(cluster?: Cluster): Promise<WireCloud> {
+    const cloud = new WireCloud(await Deno.makeTempDir({ prefix: "kubeedge-wire-" }), cluster);
     try {
       await cloud.#start();
       return cloud;
@@ -73,7 +79,7 @@ export class WireCloud implements AsyncDisposable, CloudAddress {
 
   async #start(): Promise<void> {
     const here = this.#directory;
-    const kubeConfig = `${here}/admin.kubeconfig`;
+    const kubeConfig = this.#cluster?.admin ?? `${here}/admin.kubeconfig`;
     await Deno.writeTextFile(`${here}/cloudcore.yaml`, JSON.stringify(this.#config(kubeConfig)));
     const program = Program.start("cloudcore", Deno.execPath(), [
       "run",
@@ -108,7 +114,7 @@ export class WireCloud implements AsyncDisposable, CloudAddress {
       apiVersion: "cloudcore.config.kubeedge.io/v1alpha1",
       kind: "CloudCore",
       commonConfig: { monitorServer: { bindAddress: `127.0.0.1:${this.#monitorPort}` } },
-      kubeAPIConfig: {
+      kubeAPIConfig: this.#cluster !== undefined ? { kubeConfig: this.#cluster.cloudcore } : {
         embedded: {
           enable: true,
           dataDir: `${here}/embedded`,
