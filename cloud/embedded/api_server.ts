@@ -4,7 +4,7 @@ import { attributesOf } from "./api/access.ts";
 import { Discovery, REVIEWS } from "./api/discovery.ts";
 import { aggregatedDiscovery } from "./api/negotiate.ts";
 import { OpenApi } from "./api/openapi.ts";
-import { parseResourcePath, type ResourcePath } from "./api/request_info.ts";
+import { modernWatch, parseResourcePath, type ResourcePath } from "./api/request_info.ts";
 import type { RequestMetrics } from "./api/request_metrics.ts";
 import { handleResource, jsonResponse, type ResourceComponents } from "./api/resource_handler.ts";
 import { answerReview } from "./api/reviews.ts";
@@ -64,7 +64,7 @@ export class ApiServer {
   async handle(request: Request): Promise<Response> {
     const { metrics, now } = this.#components;
     const url = new URL(request.url);
-    const path = url.pathname.replace(/\/+$/, "") || "/";
+    const path = modernWatch(url.pathname.replace(/\/+$/, "") || "/", url.searchParams);
     const asked = parseResourcePath(path);
     const attributes = attributesOf(request, path, asked, url.searchParams);
     const startedAt = now();

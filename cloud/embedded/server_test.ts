@@ -63,7 +63,8 @@ test("objects, tokens, certificate and versions survive a restart", async (api) 
   const { body } = await api.request("GET", `${CONFIG_MAPS}/a`);
   assert.deepEqual(body, made);
   const old = await api.request("GET", `${CONFIG_MAPS}?watch=1&resourceVersion=1`);
-  assert.deepEqual([old.status, old.body.reason], [410, "Expired"]);
+  assert.equal(old.status, 200);
+  assert.partialDeepStrictEqual(old.body, { type: "ERROR", object: { code: 410, reason: "Expired" } });
 });
 
 test("create refuses with Kubernetes' words", async (api) => {
@@ -476,7 +477,8 @@ test("events are one store under two groups", async (api) => {
     "/api/v1/namespaces/default/events?fieldSelector=involvedObject.name%3Dp",
   );
   const [event] = core.body.items as Array<Record<string, unknown>>;
-  assert.deepEqual([event!.apiVersion, event!.message, event!.involvedObject], ["v1", "hello", regarding]);
+  assert.equal(core.body.apiVersion, "v1");
+  assert.deepEqual([event!.message, event!.involvedObject], ["hello", regarding]);
   const back = await api.request("GET", `${events}/e`);
   assert.deepEqual([back.body.apiVersion, back.body.note], ["events.k8s.io/v1", "hello"]);
 });

@@ -64,6 +64,8 @@ export interface StatusErrorOptions {
   code?: number;
   /** `details` of a Kubernetes Status: kind, name, causes, retryAfterSeconds. */
   details?: Status["details"];
+  /** `metadata` of the Status, such as a token to go on with. @default {} */
+  metadata?: Status["metadata"];
   /** The error beneath this one. */
   cause?: unknown;
 }
@@ -79,12 +81,14 @@ export class StatusError extends Error {
   /** HTTP status code. */
   readonly code: number;
   readonly details: Status["details"];
+  readonly metadata: NonNullable<Status["metadata"]>;
 
   constructor(reason: StatusReason, message: string, options: StatusErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.reason = reason;
     this.code = options.code ?? httpStatusOf(reason);
     this.details = options.details;
+    this.metadata = options.metadata ?? {};
   }
 
   /** This error as the `Status` object the Kubernetes API returns. */
@@ -92,7 +96,7 @@ export class StatusError extends Error {
     const status: Status = {
       kind: "Status",
       apiVersion: "v1",
-      metadata: {},
+      metadata: this.metadata,
       status: "Failure",
       message: this.message,
       reason: this.reason,

@@ -1,6 +1,6 @@
 import type { Attributes } from "../auth/rules.ts";
+import { isTrue } from "./list_options.ts";
 import type { ResourcePath } from "./request_info.ts";
-import { isTrue } from "./watch.ts";
 
 /**
  * What a request asks to do.
@@ -38,8 +38,8 @@ function resourceVerb(method: string, name: string | undefined, query: URLSearch
   switch (method) {
     case "GET":
     case "HEAD":
-      if (query.has("watch") && isTrue(query.get("watch"))) return "watch";
-      return name === undefined ? "list" : "get";
+      if (name !== undefined) return "get";
+      return query.has("watch") && isTrue(query.get("watch")) ? "watch" : "list";
     case "POST":
       return "create";
     case "PUT":

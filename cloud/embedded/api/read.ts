@@ -4,7 +4,8 @@ import { apiVersionOf, type ResourceDefinition, type StoredEntry } from "../reso
 import { type Matcher, parseFieldSelector, parseLabelSelector } from "../selectors.ts";
 import type { CacheEntry } from "../storage/watch_cache.ts";
 import type { OutputForm } from "./negotiate.ts";
-import { type IncludeObject, type ListMeta, partialMetadata, printTable } from "./table_output.ts";
+import { readPage } from "./paging.ts";
+import { type IncludeObject, partialMetadata, printTable } from "./table_output.ts";
 
 /** Which objects of a resource a list or watch is about. */
 export interface Selection {
@@ -17,7 +18,6 @@ export function readSelection(
   definition: ResourceDefinition,
   namespace: string | undefined,
   query: URLSearchParams,
-  name?: string,
 ): Selection {
   const labels = query.get("labelSelector") ?? "";
   const fields = query.get("fieldSelector") ?? "";
@@ -31,7 +31,6 @@ export function readSelection(
     namespace,
     matches: (entry) =>
       (namespace === undefined || entry.namespace === namespace) &&
-      (name === undefined || entry.name === name) &&
       (byLabels?.(entry.labels) ?? true) && matchesFields(byFields, entry),
   };
 }
@@ -60,11 +59,13 @@ export function textOf(definition: ResourceDefinition, entry: StoredEntry): stri
 
 /** Reads `includeObject`. @throws {StatusError} BadRequest */
 export function readIncludeObject(query: URLSearchParams): IncludeObject {
-  const value = query.get("includeObject") ?? "Metadata";
+  const value = query.get("includeObject") || "Metadata";
   if (value === "Metadata" || value === "None" || value === "Object") return value;
   throw new StatusError(
     "BadRequest",
-    `unrecognized includeObject value: ${JSON.stringify(value.slice(0, 100))}`,
+    `Unable to convert to Table as requested: includeObject: Invalid value: ${
+      JSON.stringify(value.slice(0, 100))
+    }: must be 'Metadata', 'Object', 'None', or empty`,
   );
 }
 
@@ -75,6 +76,7 @@ export function printObject(
   form: OutputForm,
   query: URLSearchParams,
   now: number,
+  { columns = true }: { columns?: boolean } = {},
 ): string {
   if (form === "object") return textOf(definition, entry);
   const object = objectOf(definition, entry.text);
@@ -82,13 +84,8 @@ export function printObject(
   return printTable(definition, [entry.text], { resourceVersion: object.metadata.resourceVersion }, {
     include: readIncludeObject(query),
     now,
+    columns,
   });
-}
-
-interface ContinueToken {
-  version: number;
-  /** Namespace and name of the last object given. */
-  after: [string, string];
 }
 
 /** A list, printed. */
@@ -98,26 +95,7 @@ export function printList(
   selection: Selection,
   { query, form, now }: { query: URLSearchParams; form: OutputForm; now: number },
 ): string {
-  const token = readContinue(query.get("continue"));
-  const limit = readLimit(query.get("limit"));
-  checkVersion(registry, query);
-  let entries = registry.cache(definition).list(selection.namespace);
-  if (token !== undefined) {
-    const [ns, name] = token.after;
-    entries = entries.filter((e) => e.namespace > ns || (e.namespace === ns && e.name > name));
-  }
-  entries = entries.filter(selection.matches);
-  // Later pages carry the version of the first: whatever changed since then, a watch from there will tell.
-  const version = token?.version ?? registry.version;
-  const metadata: ListMeta = { resourceVersion: String(version) };
-  if (limit > 0 && entries.length > limit) {
-    const last = entries[limit - 1]!;
-    metadata.continue = printContinue({ version, after: [last.namespace, last.name] });
-    if (!query.get("labelSelector") && !query.get("fieldSelector")) {
-      metadata.remainingItemCount = entries.length - limit;
-    }
-    entries = entries.slice(0, limit);
-  }
+  const { entries, metadata } = readPage(registry.cache(definition), registry.version, selection, query);
   if (form === "table") {
     const texts = entries.map((entry) => entry.text);
     return printTable(definition, texts, metadata, { include: readIncludeObject(query), now });
@@ -136,75 +114,15 @@ export function printList(
     apiVersion: apiVersionOf(definition),
     metadata,
   });
-  return `${head.slice(0, -1)},"items":[${entries.map((entry) => textOf(definition, entry)).join(",")}]}`;
+  const items = entries.map((entry) => itemOf(definition, textOf(definition, entry)));
+  return `${head.slice(0, -1)},"items":[${items.join(",")}]}`;
 }
 
-function readLimit(text: string | null): number {
-  if (text === null || text === "") return 0;
-  if (!/^\d{1,9}$/.test(text)) {
-    throw new StatusError("BadRequest", `Invalid value for limit: ${JSON.stringify(text.slice(0, 100))}`);
-  }
-  return Number(text);
-}
-
-/** Reads `resourceVersion` of a list: one that is newer than anything stored cannot be served. */
-function checkVersion(registry: Registry, query: URLSearchParams): void {
-  const text = query.get("resourceVersion") ?? "";
-  const match = query.get("resourceVersionMatch") ?? "";
-  if (text === "" || text === "0") return;
-  const version = parseVersion(text);
-  if (version > registry.version) throw tooLarge(version, registry.version);
-  if (match === "Exact" && version !== registry.version) {
-    throw new StatusError(
-      "Expired",
-      "The provided resource version is too old: only the newest state is kept",
-    );
-  }
-}
-
-/** Reads a resourceVersion. @throws {StatusError} BadRequest */
-export function parseVersion(text: string): number {
-  if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw new StatusError(
-    "BadRequest",
-    `Invalid value: ${JSON.stringify(text.slice(0, 100))}: invalid resource version`,
-  );
-}
-
-/** The error for a resourceVersion from the future, such as one of another control plane. */
-export function tooLarge(version: number, newest: number): StatusError {
-  return new StatusError("Timeout", `Too large resource version: ${version}, current: ${newest}`, {
-    details: {
-      causes: [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }],
-      retryAfterSeconds: 1,
-    },
-  });
-}
-
-function printContinue(token: ContinueToken): string {
-  return new TextEncoder().encode(JSON.stringify(token)).toBase64({
-    alphabet: "base64url",
-    omitPadding: true,
-  });
-}
-
-function readContinue(text: string | null): ContinueToken | undefined {
-  if (text === null || text === "") return undefined;
-  const bad = (cause?: unknown) => new StatusError("BadRequest", "continue key is not valid", { cause });
-  let value: unknown;
-  try {
-    value = JSON.parse(
-      new TextDecoder().decode(Uint8Array.fromBase64(text.slice(0, 4096), { alphabet: "base64url" })),
-    );
-  } catch (cause) {
-    throw bad(cause);
-  }
-  if (typeof value !== "object" || value === null || !("version" in value) || !("after" in value)) {
-    throw bad();
-  }
-  const { version, after } = value;
-  if (typeof version !== "number" || !Number.isSafeInteger(version) || !Array.isArray(after)) throw bad();
-  const [ns, name] = after;
-  if (typeof ns !== "string" || typeof name !== "string") throw bad();
-  return { version, after: [ns, name] };
+/** The text of an object as an item of a list: what the list says of all is left out, but custom objects say it themselves. */
+function itemOf(definition: ResourceDefinition, text: string): string {
+  if (definition.custom !== undefined) return text;
+  const head = `{"apiVersion":${JSON.stringify(apiVersionOf(definition))},"kind":${
+    JSON.stringify(definition.kind)
+  },`;
+  return text.startsWith(head) ? `{${text.slice(head.length)}` : text;
 }

@@ -39,6 +39,23 @@ export function parseResourcePath(pathname: string): ResourcePath | undefined {
   return { group, version, namespace, resource, name, subresource };
 }
 
+/**
+ * The path and query of a watch asked for in the old way, with `watch` in the path before the resource, in today's; others stay as
+ * they are. One object is watched by a field selector.
+ * @param query is changed
+ */
+export function modernWatch(path: string, query: URLSearchParams): string {
+  const found = /^(\/api\/[^/]+|\/apis\/[^/]+\/[^/]+)\/watch(\/.+)$/.exec(path);
+  if (found === null) return path;
+  const modern = `${found[1]}${found[2]}`;
+  const asked = parseResourcePath(modern);
+  if (asked === undefined || asked.subresource !== undefined) return path;
+  query.set("watch", "true");
+  if (asked.name === undefined) return modern;
+  query.set("fieldSelector", `metadata.name=${asked.name}`);
+  return modern.slice(0, modern.lastIndexOf("/"));
+}
+
 const NAMESPACE_SUBRESOURCES: ReadonlySet<string> = new Set(["status", "finalize"]);
 
 function decodePart(part: string): string | undefined {

@@ -5,7 +5,7 @@ import { ResourceTable } from "../resources/table.ts";
 import { Discovery } from "./discovery.ts";
 import { aggregatedDiscovery, outputForm } from "./negotiate.ts";
 import { OpenApi } from "./openapi.ts";
-import { parseResourcePath } from "./request_info.ts";
+import { modernWatch, parseResourcePath } from "./request_info.ts";
 
 Deno.test("parseResourcePath() takes the paths of the API apart", () => {
   const rows: Array<[string, Array<string | undefined> | undefined]> = [
@@ -31,6 +31,25 @@ Deno.test("parseResourcePath() takes the paths of the API apart", () => {
     assert.deepEqual(parts, expected, path);
   }
   fc.assert(fc.property(fc.webPath(), (path) => void parseResourcePath(path)));
+});
+
+Deno.test("modernWatch() reads the old paths of watches", () => {
+  const rows: Array<[string, string, string]> = [
+    ["/api/v1/watch/pods", "/api/v1/pods", "watch=true"],
+    ["/api/v1/watch/namespaces/a/pods", "/api/v1/namespaces/a/pods", "watch=true"],
+    [
+      "/api/v1/watch/namespaces/a/pods/p",
+      "/api/v1/namespaces/a/pods",
+      "watch=true&fieldSelector=metadata.name%3Dp",
+    ],
+    ["/apis/apps/v1/watch/deployments", "/apis/apps/v1/deployments", "watch=true"],
+    ["/api/v1/namespaces/a/pods/watch", "/api/v1/namespaces/a/pods/watch", ""],
+    ["/api/v1/watch", "/api/v1/watch", ""],
+  ];
+  for (const [path, modern, search] of rows) {
+    const query = new URLSearchParams();
+    assert.deepEqual([modernWatch(path, query), query.toString()], [modern, search]);
+  }
 });
 
 Deno.test("outputForm() takes the first form that it can print", () => {

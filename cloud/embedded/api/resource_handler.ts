@@ -5,11 +5,13 @@ import { keyOfResource, type ResourceDefinition } from "../resources/definition.
 import { methodNotAllowed, noSuchPath } from "../resources/errors.ts";
 import { APPLY_TYPE, applyObject } from "./apply.ts";
 import { contentTypeOf, parseBody, readText, readValue, unsupported } from "./body.ts";
+import { isTrue, parseVersion } from "./list_options.ts";
 import { outputForm } from "./negotiate.ts";
+import { tooLarge } from "./paging.ts";
 import { printList, printObject, readSelection } from "./read.ts";
 import type { ResourcePath } from "./request_info.ts";
 import { handleSubresource, type SubresourceComponents } from "./subresources.ts";
-import { isTrue, type WatchHub } from "./watch.ts";
+import type { WatchHub } from "./watch.ts";
 import {
   applyPatch,
   decodeObject,
@@ -92,15 +94,23 @@ function read(
   { request, definition, path, query }: ResourceRequest,
 ): Response {
   const form = outputForm(request.headers.get("accept"));
-  if (query.has("watch") && isTrue(query.get("watch"))) {
-    return watches.open(definition, readSelection(definition, path.namespace, query, path.name), query, form);
+  if (path.name === undefined && query.has("watch") && isTrue(query.get("watch"))) {
+    return watches.open(definition, readSelection(definition, path.namespace, query), query, form);
   }
   if (path.name !== undefined) {
+    checkVersion(query.get("resourceVersion") ?? "", registry.version);
     const entry = registry.entry(definition, { namespace: path.namespace ?? "", name: path.name });
     return jsonResponse(printObject(definition, entry, form, query, now()));
   }
   const selection = readSelection(definition, path.namespace, query);
   return jsonResponse(printList(registry, definition, selection, { query, form, now: now() }));
+}
+
+/** The newest object is at least as new as any version there was. @throws {StatusError} BadRequest, Timeout */
+function checkVersion(text: string, newest: number): void {
+  if (text === "") return;
+  const version = parseVersion(text);
+  if (version > newest) throw tooLarge(version, newest);
 }
 
 /** Prints a written object in the form that was asked for. */

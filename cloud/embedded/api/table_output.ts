@@ -1,6 +1,6 @@
 import type { ApiObject } from "../object.ts";
 import { objectOf } from "../registry.ts";
-import type { ResourceDefinition } from "../resources/definition.ts";
+import type { Column, ResourceDefinition } from "../resources/definition.ts";
 
 /** What `includeObject` asks a table to carry beside the cells. */
 export type IncludeObject = "Metadata" | "None" | "Object";
@@ -20,10 +20,10 @@ export function printTable(
   definition: ResourceDefinition,
   texts: readonly string[],
   metadata: ListMeta,
-  { include = "Metadata", now }: { include?: IncludeObject; now: number },
+  { include = "Metadata", now, columns = true }: { include?: IncludeObject; now: number; columns?: boolean },
 ): string {
   const columnDefinitions = definition.columns.map((column) => {
-    const { name, type = "string", format = "", description = "", wide } = column;
+    const { name, type = "string", format = "", description = describe(column), wide } = column;
     return { name, type, format, description, priority: column.priority ?? (wide ? 1 : 0) };
   });
   const rows = texts.map((text) => {
@@ -38,7 +38,13 @@ export function printTable(
   });
   return `{"kind":"Table","apiVersion":"meta.k8s.io/v1","metadata":${
     JSON.stringify(metadata)
-  },"columnDefinitions":${JSON.stringify(columnDefinitions)},"rows":[${rows.join(",")}]}`;
+  },"columnDefinitions":${JSON.stringify(columns ? columnDefinitions : null)},"rows":[${rows.join(",")}]}`;
+}
+
+/** What a column shows, where its definition does not say. */
+function describe({ name, format }: Pick<Column, "name" | "format">): string {
+  if (format === "name") return "Name of the object, of which there is one in a namespace.";
+  return name === "Age" ? "Time since the object was created." : `${name} of the object.`;
 }
 
 /** The metadata of an object as an object of its own. */

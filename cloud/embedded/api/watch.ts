@@ -2,8 +2,9 @@ import { StatusError } from "../../../common/errors/mod.ts";
 import type { Registry } from "../registry.ts";
 import { apiVersionOf, type ResourceDefinition } from "../resources/definition.ts";
 import type { CacheEntry, CacheEvent } from "../storage/watch_cache.ts";
+import { isTrue, readInteger, readListOptions } from "./list_options.ts";
 import type { OutputForm } from "./negotiate.ts";
-import { parseVersion, printObject, type Selection, tooLarge } from "./read.ts";
+import { printObject, type Selection } from "./read.ts";
 import { partialMetadata, printTable } from "./table_output.ts";
 
 /** Bounds of watches. */
@@ -19,6 +20,17 @@ interface Watcher {
   endsAt: number;
   bookmark(): void;
   end(): void;
+}
+
+/** Where a watch begins. */
+interface WatchStart {
+  version: number;
+  /** What is told as being there. */
+  entries: readonly CacheEntry[];
+  /** What happened since. */
+  events: CacheEvent[];
+  /** Whether the end of what is there is told. */
+  markEnd: boolean;
 }
 
 const encoder = new TextEncoder();
@@ -48,7 +60,11 @@ export class WatchHub {
   /** To be called about every second: ends the watches whose time is over, and once a minute tells the others how far they have seen. */
   tick(): void {
     const now = this.#now();
-    for (const watcher of [...this.#watchers]) if (watcher.endsAt <= now) watcher.end();
+    for (const watcher of [...this.#watchers]) {
+      if (watcher.endsAt > now) continue;
+      watcher.bookmark();
+      watcher.end();
+    }
     if (now - this.#bookmarkedAt < BOOKMARK_INTERVAL_MS) return;
     this.#bookmarkedAt = now;
     for (const watcher of this.#watchers) watcher.bookmark();
@@ -77,10 +93,22 @@ export class WatchHub {
     }
     const cache = this.#registry.cache(definition);
     const timeoutSeconds = readTimeout(query.get("timeoutSeconds"));
-    const start = this.#startOf(definition, selection, query);
+    let start: WatchStart;
+    try {
+      start = this.#startOf(definition, selection, query);
+    } catch (error) {
+      // A watch that cannot begin there is told so as those are that lag behind.
+      if (error instanceof StatusError && error.reason === "Expired") return refusedWatch(error);
+      throw error;
+    }
     const bookmarks = isTrue(query.get("allowWatchBookmarks"));
     let seen = start.version;
-    const print = (entry: CacheEntry) => this.#print(definition, entry, query, form);
+    let columns = true;
+    const print = (entry: CacheEntry) => {
+      const text = printObject(definition, entry, form, query, this.#now(), { columns });
+      columns = false;
+      return text;
+    };
     const queue: string[] = [];
     let queuedChars = 0;
     // The first list may be as long as it is; what comes after it must be fetched in time.
@@ -145,45 +173,21 @@ export class WatchHub {
       },
       cancel: () => end(),
     }, { highWaterMark: 0 });
-    return new Response(body, {
-      headers: { "content-type": "application/json", "cache-control": "no-cache, private, no-transform" },
-    });
+    return new Response(body, { headers: WATCH_HEADERS });
   }
 
-  #startOf(definition: ResourceDefinition, selection: Selection, query: URLSearchParams): {
-    version: number;
-    entries: readonly CacheEntry[];
-    events: CacheEvent[];
-    markEnd: boolean;
-  } {
+  #startOf(definition: ResourceDefinition, selection: Selection, query: URLSearchParams): WatchStart {
     const cache = this.#registry.cache(definition);
-    const text = query.get("resourceVersion") ?? "";
     const newest = this.#registry.version;
-    const initialEvents = query.get("sendInitialEvents");
-    if (initialEvents !== null && query.get("resourceVersionMatch") !== "NotOlderThan") {
-      throw new StatusError(
-        "Invalid",
-        'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
-      );
-    }
-    const version = text === "" ? 0 : parseVersion(text);
-    if (version > newest) throw tooLarge(version, newest);
-    const list = initialEvents === null ? version === 0 : isTrue(initialEvents);
-    if (list) {
+    const { version, sendInitialEvents } = readListOptions(query, { watch: true });
+    // What comes after a version from the future is told when it comes.
+    if (version > newest) return { version, entries: [], events: [], markEnd: false };
+    if (sendInitialEvents ?? version === 0) {
       const entries = cache.list(selection.namespace).filter(selection.matches);
-      return { version: newest, entries, events: [], markEnd: isTrue(initialEvents) };
+      return { version: newest, entries, events: [], markEnd: sendInitialEvents === true };
     }
     const from = version === 0 ? newest : version;
     return { version: from, entries: [], events: cache.since(from), markEnd: false };
-  }
-
-  #print(
-    definition: ResourceDefinition,
-    entry: CacheEntry,
-    query: URLSearchParams,
-    form: OutputForm,
-  ): string {
-    return printObject(definition, entry, form, query, this.#now());
   }
 
   #printBookmark(
@@ -205,6 +209,16 @@ export class WatchHub {
   }
 }
 
+const WATCH_HEADERS = {
+  "content-type": "application/json",
+  "cache-control": "no-cache, private, no-transform",
+} as const;
+
+function refusedWatch(error: StatusError): Response {
+  const line = JSON.stringify({ type: "ERROR", object: error.toStatus() });
+  return new Response(`${line}\n`, { headers: WATCH_HEADERS });
+}
+
 /** An object that is no longer selected, under the version at which that happened. */
 function withVersion(entry: CacheEntry, version: number): CacheEntry {
   const object = JSON.parse(entry.text);
@@ -212,21 +226,9 @@ function withVersion(entry: CacheEntry, version: number): CacheEntry {
   return { ...entry, version, text: JSON.stringify(object) };
 }
 
-/** Whether a query value means true, as Go reads it. */
-export function isTrue(text: string | null): boolean {
-  return text !== null && ["", "1", "t", "T", "true", "TRUE", "True"].includes(text);
-}
-
 function readTimeout(text: string | null): number {
-  if (text !== null && text !== "" && text !== "0") {
-    if (!/^\d{1,9}$/.test(text)) {
-      throw new StatusError(
-        "BadRequest",
-        `Invalid value for timeoutSeconds: ${JSON.stringify(text.slice(0, 100))}`,
-      );
-    }
-    return Math.min(Number(text), MAX_TIMEOUT_SECONDS);
-  }
+  const asked = readInteger(text);
+  if (asked > 0) return Math.min(asked, MAX_TIMEOUT_SECONDS);
   // Spread out, so that all watches that began together do not end together.
   return MIN_TIMEOUT_SECONDS * (1 + Math.random());
 }

@@ -114,6 +114,23 @@ export class WatchCache {
   }
 
   /**
+   * Objects as they were at a resourceVersion, of one namespace or of all, in the order of namespace and name.
+   * @throws {StatusError} Expired when that is no longer known
+   */
+  listAt(version: number, namespace?: string): readonly CacheEntry[] {
+    const after = this.since(version);
+    if (after.length === 0) return this.list(namespace);
+    const then = new Map(this.list(namespace).map((entry) => [`${entry.namespace}/${entry.name}`, entry]));
+    for (const { entry, previous } of after.reverse()) {
+      if (namespace !== undefined && entry.namespace !== namespace) continue;
+      const key = `${entry.namespace}/${entry.name}`;
+      if (previous === undefined) then.delete(key);
+      else then.set(key, previous);
+    }
+    return [...then.values()].sort(byKey);
+  }
+
+  /**
    * Listens to changes; returns the remover.
    * @param onEnd called when watches are to begin again; the listener stays until it is removed
    */

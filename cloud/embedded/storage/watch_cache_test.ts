@@ -55,6 +55,26 @@ Deno.test("WatchCache tells the events after a version, with what was before", (
   assert.deepEqual(c.since(13), []);
 });
 
+Deno.test("WatchCache lists what there was at a version", () => {
+  const c = cache({ events: 4 });
+  const names = (version: number, namespace?: string) =>
+    c.listAt(version, namespace).map((e) => `${e.name}@${e.version}`);
+  c.apply(insert("a", 11));
+  c.apply(insert("b", 12, "other"));
+  c.apply({ kind: "update", object: object("a", 13), expectedVersion: 11 });
+  c.apply({ kind: "delete", object: object("a", 14), expectedVersion: 13 });
+  assert.deepEqual(names(10), []);
+  assert.deepEqual(names(11), ["a@11"]);
+  assert.deepEqual(names(12), ["a@11", "b@12"]);
+  assert.deepEqual(names(13), ["a@13", "b@12"]);
+  assert.deepEqual(names(13, "other"), ["b@12"]);
+  assert.deepEqual(names(14), ["b@12"]);
+  c.apply(insert("a", 15));
+  assert.deepEqual(names(14), ["b@12"]);
+  assert.deepEqual(names(13), ["a@13", "b@12"]);
+  assert.throws(() => c.listAt(10), isExpired);
+});
+
 Deno.test("WatchCache says Expired for what it no longer knows", () => {
   const c = cache({ events: 3 });
   assert.throws(() => c.since(9), isExpired);
