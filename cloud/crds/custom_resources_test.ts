@@ -229,7 +229,11 @@ Deno.test("customResources() that may not say what is missing, once, record it, 
 });
 
 Deno.test("customResources() say where definitions are not served at all, and go on", async () => {
-  const kube = new Cluster();
+  const kube = new Cluster({
+    intercept: ({ resource }) => {
+      if (resource === DEFINITIONS.resource) throw new StatusError("NotFound", "404 page not found");
+    },
+  });
   await using run = start(kube);
   await run.pass(300_000);
   assert.equal(run.lines.length, 1);
