@@ -11,6 +11,8 @@ import {
   Operation,
   printMessage,
   splitNode,
+  TAKEN_OVER_CODE,
+  TAKEN_OVER_REASON,
   targetNode,
 } from "../../common/model/mod.ts";
 import type { Clock, Logger, Send } from "../../common/module/mod.ts";
@@ -100,7 +102,7 @@ export class Hub {
     this.#open.add(session);
     metrics.connections.inc(1, { result: "accepted" });
     log.info("Node connected", { node, replaced: older !== undefined });
-    older?.end("a newer connection of this node took over");
+    older?.end(TAKEN_OVER_REASON, TAKEN_OVER_CODE);
     session.enqueue(() => this.#tell(node, "connected"));
     this.#annotate(session);
     session.pump();

@@ -155,7 +155,7 @@ Deno.test("the newest connection of a node wins", async () => {
   await using hub = await startHub();
   await using older = await hub.connect("edge-1");
   await using newer = await hub.connect("edge-1");
-  assert.deepEqual(await older.closed, { code: 1008, reason: "a newer connection of this node took over" });
+  assert.deepEqual(await older.closed, { code: 4409, reason: "a newer connection of this node took over" });
   await hub.inbox.send(podMessage("edge-1", "web", "7"));
   assert.equal((await newer.received.receive(WAIT()))?.route.resource, "default/pod/web");
   // The old one's end is not the node's.
@@ -167,6 +167,25 @@ Deno.test("the newest connection of a node wins", async () => {
     if (message?.route.operation === "query") break;
   }
   assert.deepEqual(operations, ["connected", "connected", "query"]);
+});
+
+Deno.test("a connection that yields is let in only when no other of its node is", async () => {
+  await using hub = await startHub();
+  const yielding = { headers: { "kubeedge-yield": "1" } };
+  {
+    await using edge = await hub.connect("edge-1", yielding);
+    await assert.rejects(hub.connect("edge-1", yielding), (error: unknown) => {
+      assert.ok(error instanceof UpgradeRefused);
+      assert.equal(error.status, 409);
+      assert.match(error.text, /another edgecore is connected as node edge-1; stop one of them/);
+      return true;
+    });
+    assert.equal(edge.socket.readyState, edge.socket.OPEN);
+    await using _other = await hub.connect("edge-2", yielding);
+  }
+  await until(() => /connected_nodes 0/.test(hub.metrics()), "the first is gone");
+  await using again = await hub.connect("edge-1", yielding);
+  assert.equal(again.socket.readyState, again.socket.OPEN);
 });
 
 Deno.test("frames that are no messages are counted, and neither session nor other nodes suffer", async (t) => {

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
+import { YIELD_HEADER } from "../../common/model/mod.ts";
 import type { CertificateInfo } from "../../common/pki/mod.ts";
 import { isNodeName, speaksFor } from "./node_name.ts";
 
@@ -57,6 +58,11 @@ export function decideUpgrade(facts: UpgradeFacts): UpgradeDecision {
       "remove the node's certificate and join it again with a token";
     return refuse(403, "identity", text);
   }
+  if (headers[YIELD_HEADER] !== undefined && facts.isConnected(node)) {
+    const text = `Cannot open a session: another edgecore is connected as node ${node}; ` +
+      "stop one of them, or give this one another name and join it again with a token";
+    return refuse(409, "taken", text);
+  }
   if (facts.connectedNodes >= facts.nodeLimit && !facts.isConnected(node)) {
     const text = `Cannot open a session: ${facts.connectedNodes} nodes are connected already; ` +
       "raise modules.cloudHub.nodeLimit of cloudcore";
@@ -75,6 +81,7 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   401: "Unauthorized",
   403: "Forbidden",
   404: "Not Found",
+  409: "Conflict",
   503: "Service Unavailable",
 };
 

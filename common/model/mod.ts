@@ -41,3 +41,4 @@ export {
 } from "./content.ts";
 export type { ObjectResponse } from "./content.ts";
 export { CloudModule, EdgeModule, Group } from "./modules.ts";
+export { TAKEN_OVER_CODE, TAKEN_OVER_REASON, YIELD_HEADER } from "./takeover.ts";

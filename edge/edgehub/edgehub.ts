@@ -1,3 +1,4 @@
+import { errorText, StatusError } from "../../common/errors/mod.ts";
 import { Group, type Message, newMessage, Operation } from "../../common/model/mod.ts";
 import type { MetricsRegistry } from "../../common/metrics/mod.ts";
 import {
@@ -13,6 +14,7 @@ import {
 import { forgetToken } from "./blank_token.ts";
 import { Inbound } from "./inbound.ts";
 import { obtainCredentials } from "./node_credentials.ts";
+import { isTakenOver } from "./link.ts";
 import { type EdgeHubOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
 import { Outbound } from "./outbound.ts";
 import { runSession } from "./session.ts";
@@ -29,6 +31,8 @@ export interface EdgeHubComponents {
 
 /** Waits between dials: quick at first, since most interruptions are short. */
 const REDIAL = { baseMs: 1000, maxMs: 30_000 };
+/** Wait of an edge whose place another one took, between questions whether that one is gone. */
+const YIELD_MS = 30_000;
 /** A link that lasted this long counts as a success, after which the waits begin anew. */
 const STABLE_MS = 10_000;
 
@@ -78,6 +82,7 @@ async function run(
   connected.set(0);
 
   let token = options.token;
+  let yielding = false;
   const keepLinked = async () => {
     for (let attempt = 0; !inner.signal.aborted; attempt++) {
       const credentials = await obtainCredentials({ clock, log }, options, inner.signal);
@@ -92,22 +97,32 @@ async function run(
         connected.set(1);
         log.info("Connected to the cloud", { server: options.websocketServer, node: options.nodeName });
         inbound.tell(connection("cloud_connected"));
+        yielding = false;
       };
       try {
         const why = await runSession(
-          { clock, log, inbound, outbound, opened },
+          { clock, log, inbound, outbound, yielding, opened },
           options,
           credentials,
           inner.signal,
         );
         inner.signal.throwIfAborted();
-        log.warning("The link to the cloud has ended", { why });
+        if (isTakenOver(why)) {
+          yielding = true;
+          log.error("Another edgecore connected as this node", doubleIdentity(options.nodeName));
+        } else log.warning("The link to the cloud has ended", { why });
       } catch (error) {
         inner.signal.throwIfAborted();
-        log.error("Cannot connect to the cloud; trying again", error, { attempt: attempt + 1 });
+        if (yielding) log.debug("Still not connected", { reason: errorText(error) });
+        else log.error("Cannot connect to the cloud; trying again", error, { attempt: attempt + 1 });
       } finally {
         connected.set(0);
         if (openedAt !== undefined) inbound.tell(connection("cloud_disconnected"));
+      }
+      if (yielding) {
+        // No hurry: the other one may be what replaces this machine.
+        await clock.sleep(YIELD_MS, { signal: inner.signal });
+        continue;
       }
       if (openedAt !== undefined && clock.now() - openedAt >= STABLE_MS) attempt = 0;
       await clock.sleep(backoffMs(attempt, REDIAL, Math.random()), { signal: inner.signal });
@@ -125,6 +140,16 @@ async function run(
     signal.removeEventListener("abort", stop);
     await Promise.allSettled(parts);
   }
+}
+
+/** Two that fight over one name would both be cut off all the time, and undo each other's work. */
+function doubleIdentity(node: string): StatusError {
+  return new StatusError(
+    "Conflict",
+    `Two edgecores run as node ${node}, and the one that connected last is served: stop this one, or set its ` +
+      "modules.edged.hostnameOverride to another name, remove its certificate and key, and join it with a new token; " +
+      "it connects by itself when the other is gone",
+  );
 }
 
 /** What the other modules are told about the link. Upstream: kubeedge edge/pkg/common/cloudconnection @ 16cd854 */

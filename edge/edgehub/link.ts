@@ -1,4 +1,5 @@
 import { errorText, StatusError } from "../../common/errors/mod.ts";
+import { TAKEN_OVER_CODE } from "../../common/model/mod.ts";
 import type { Credentials } from "./credentials.ts";
 import { explain } from "./explain.ts";
 
@@ -25,6 +26,13 @@ export interface Link {
   /** Ends the connection for a reason of this side. */
   close(reason: string): void;
 }
+
+/** Whether a link ended because another edgecore connected as the same node. @param why what {@linkcode Link.closed} resolved to */
+export function isTakenOver(why: string): boolean {
+  return why.startsWith(closedBy(TAKEN_OVER_CODE));
+}
+
+const closedBy = (code: number) => `closed by the cloud (code ${code}`;
 
 /** How long the other side may take to answer a close, before the socket is forgotten. */
 const CLOSE_TIMEOUT_MS = 1000;
@@ -79,8 +87,7 @@ export async function dialWebSocket(options: DialOptions): Promise<Link> {
   socket.onerror = (event) => {
     failure ||= event instanceof ErrorEvent && event.message !== "" ? event.message : "the connection failed";
   };
-  socket.onclose = ({ code, reason }) =>
-    end(`closed by the cloud (code ${code}${reason === "" ? "" : `, ${reason}`})`);
+  socket.onclose = ({ code, reason }) => end(`${closedBy(code)}${reason === "" ? "" : `, ${reason}`})`);
   const timer = setTimeout(
     () => close(`no answer to the handshake in ${handshakeTimeoutMs / 1000} s`),
     handshakeTimeoutMs,

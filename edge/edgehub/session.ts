@@ -1,5 +1,5 @@
 import { errorText } from "../../common/errors/mod.ts";
-import { EdgeModule, Group, newMessage, Operation } from "../../common/model/mod.ts";
+import { EdgeModule, Group, newMessage, Operation, YIELD_HEADER } from "../../common/model/mod.ts";
 import { backoffMs, type Clock, type Logger } from "../../common/module/mod.ts";
 import { type Credentials, saveCredentials } from "./credentials.ts";
 import type { Inbound } from "./inbound.ts";
@@ -15,6 +15,8 @@ export interface SessionComponents {
   log: Logger;
   inbound: Inbound;
   outbound: Outbound;
+  /** Do not take the place of another edgecore that is connected as this node. */
+  yielding: boolean;
   /** Told once the link is open. */
   opened: () => void;
 }
@@ -37,7 +39,12 @@ export async function runSession(
   const health = new LinkHealth(options, clock.now());
   const link = await dialWebSocket({
     url: hubUrl(options),
-    headers: { node_id: options.nodeName, project_id: options.projectId, ConnectionUse: "msg" },
+    headers: {
+      node_id: options.nodeName,
+      project_id: options.projectId,
+      ConnectionUse: "msg",
+      ...(parts.yielding ? { [YIELD_HEADER]: "1" } : {}),
+    },
     credentials,
     handshakeTimeoutMs: options.handshakeTimeoutMs,
     onText: (text) => {
