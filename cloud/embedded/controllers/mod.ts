@@ -87,7 +87,8 @@ export function controlPlaneControllers(
   const queues = workQueueMetrics(metrics);
   const informers = makeInformers(components, informerMetrics(metrics), options.resources ?? []);
   const { nodes, pods, deployments, replicaSets, daemonSets, leases } = informers;
-  const { statefulSets, revisions, jobs, cronJobs, services, endpoints, slices, budgets } = informers;
+  const { statefulSets, revisions, jobs, cronJobs, services, endpoints, slices, budgets, namespaces } =
+    informers;
   const kube = asManager(components.kube, "kube-controller-manager");
   const events = eventRecorder({ kube, clock, log: log.child("events") });
   const health: NodeHealthOptions = {
@@ -121,6 +122,7 @@ export function controlPlaneControllers(
       kube: asManager(components.kube, "kube-scheduler"),
       nodes,
       pods,
+      namespaces,
       events,
     }),
     nodeLifecycleController({ ...loop("nodelifecycle"), nodes, leases, pods, events }, health),
@@ -200,12 +202,12 @@ function makeInformers(
     services: addWatched(SERVICES),
     endpoints: addWatched(ENDPOINTS),
     slices: addWatched(ENDPOINT_SLICES),
+    namespaces: addWatched(NAMESPACES),
     budgets: addWatched(POD_DISRUPTION_BUDGETS),
     leases: add(LEASES, { namespace: LEASE_NAMESPACE }),
   };
   for (
     const type of [
-      NAMESPACES,
       SERVICE_ACCOUNTS,
       CONFIG_MAPS,
       SECRETS,

@@ -17,13 +17,23 @@ export function matchesNodeAffinity({ spec }: Pod, node: Node): boolean {
   }
   const required = spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
   if (required === undefined) return true;
+  return required.nodeSelectorTerms.some((term) => matchesTerm(term, node));
+}
+
+/** Whether a node is one of those a term of a node selector is about. */
+export function matchesTerm(
+  { matchExpressions = [], matchFields = [] }: {
+    matchExpressions?: Requirement[];
+    matchFields?: Requirement[];
+  },
+  node: Node,
+): boolean {
+  const labels = node.metadata?.labels ?? {};
   const fields = { "metadata.name": node.metadata?.name ?? "" };
-  return required.nodeSelectorTerms.some(({ matchExpressions = [], matchFields = [] }) =>
-    // A term without any requirement matches nothing.
-    matchExpressions.length + matchFields.length > 0 &&
+  // A term without any requirement matches nothing.
+  return matchExpressions.length + matchFields.length > 0 &&
     matchExpressions.every((requirement) => matches(requirement, labels)) &&
-    matchFields.every((requirement) => matches(requirement, fields))
-  );
+    matchFields.every((requirement) => matches(requirement, fields));
 }
 
 function matches(

@@ -30,7 +30,16 @@ export function amountsOf(list: Readonly<Record<string, unknown>> | undefined): 
  * What a pod needs of a node: its containers together, or its largest init step if that is more, and its overhead.
  * Upstream: k8s.io/component-helpers/resource/helpers.go (PodRequests) @ v0.32
  */
-export function podRequests({ spec }: Pod): Amounts {
+export function podRequests(pod: Pod): ReadonlyMap<string, number> {
+  let requests = known.get(pod);
+  if (requests === undefined) known.set(pod, requests = computeRequests(pod));
+  return requests;
+}
+
+/** Reading quantities costs more than all else the scheduler does, and the objects of an informer never change. */
+const known = new WeakMap<Pod, Amounts>();
+
+function computeRequests({ spec }: Pod): Amounts {
   const requests = (container: { resources?: { requests?: Record<string, unknown> } }) =>
     amountsOf(container.resources?.requests);
   const total: Amounts = new Map();

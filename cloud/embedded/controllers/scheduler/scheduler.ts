@@ -1,4 +1,4 @@
-import type { Node, Pod } from "../../../../common/api/core_v1.ts";
+import type { Namespace, Node, Pod } from "../../../../common/api/core_v1.ts";
 import { keyOf, type KubeObject, type ObjectMeta } from "../../../../common/api/meta_v1.ts";
 import { isConflict, isNotFound } from "../../../../common/errors/mod.ts";
 import {
@@ -13,12 +13,14 @@ import { type Controller, controller, type LoopComponents } from "../controller.
 import type { EventRecorder } from "../events.ts";
 import { isPodFinished } from "../pod_state.ts";
 import { type NodeLoad, placePod, schedulingView } from "./plan.ts";
+import { Waiting } from "./waiting.ts";
 
 /** What the scheduler works with. */
 export interface SchedulerComponents extends LoopComponents {
   kube: Pick<KubeWriter, "createSubresource" | "patch">;
   nodes: Informer<Node>;
   pods: Informer<Pod>;
+  namespaces: Pick<Informer<Namespace>, "get">;
   events: EventRecorder;
 }
 
@@ -40,17 +42,34 @@ export function scheduler(components: SchedulerComponents): Controller {
   const { nodes, pods } = components;
   /** Pods that were bound and whose binding the informer has not brought yet. */
   const assumed = new Map<string, { uid: string; nodeName: string }>();
+  const waiting = new Waiting();
+  let again: (key: string) => void = () => {};
   return controller(components, {
     name: "scheduler",
     watch: (queue) => {
+      again = (key) => queue.add(key);
+      const enqueue = (pod: Pod) => {
+        waiting.add(keyOf(pod), pod.spec?.priority ?? 0);
+        queue.add(keyOf(pod));
+      };
       const retryAll = () => {
-        for (const pod of pods.list().filter(isUnscheduled)) queue.add(keyOf(pod));
+        for (const pod of pods.list().filter(isUnscheduled)) enqueue(pod);
       };
       return [
-        pods.subscribe(({ type, object }) => {
+        pods.subscribe((event) => {
+          const { type, object } = event;
           const key = keyOf(object);
-          if (type === "deleted" || object.spec?.nodeName) assumed.delete(key);
-          if (type !== "deleted" && isUnscheduled(object)) queue.add(key);
+          if (
+            object.spec?.nodeName && (type === "added" || (type === "updated" && !event.old.spec?.nodeName))
+          ) {
+            // One more pod may be the one that others want to be near to, or spread with.
+            for (const pod of pods.list()) if (isUnscheduled(pod) && looksAround(pod)) enqueue(pod);
+          }
+          if (type === "deleted" || object.spec?.nodeName) {
+            assumed.delete(key);
+            waiting.take(key);
+          }
+          if (type !== "deleted" && isUnscheduled(object)) enqueue(object);
           // A pod that ends makes room.
           else if (object.spec?.nodeName && (type === "deleted" || isPodFinished(object))) retryAll();
         }),
@@ -64,7 +83,16 @@ export function scheduler(components: SchedulerComponents): Controller {
         }),
       ];
     },
-    reconcile: (key, { signal }) => schedule(components, assumed, key, signal),
+    reconcile: async (key, { signal }) => {
+      const pod = pods.get(key);
+      if (pod !== undefined && isUnscheduled(pod) && waiting.hasHigher(pod.spec?.priority ?? 0)) {
+        // Those of a higher priority are in the queue as well, and go first.
+        again(key);
+        return undefined;
+      }
+      waiting.take(key);
+      return await schedule(components, assumed, key, signal);
+    },
   });
 }
 
@@ -75,16 +103,23 @@ export function isUnscheduled(pod: Pod): boolean {
     (spec?.schedulerName ?? COMPONENT) === COMPONENT && (spec?.schedulingGates ?? []).length === 0;
 }
 
+/** Whether where a pod fits depends on where others are, so that more of them may help. */
+function looksAround({ spec }: Pod): boolean {
+  return (spec?.affinity?.podAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []).length > 0 ||
+    (spec?.topologySpreadConstraints ?? []).some((one) => one.whenUnsatisfiable === "DoNotSchedule");
+}
+
 async function schedule(
   components: SchedulerComponents,
   assumed: Map<string, { uid: string; nodeName: string }>,
   key: string,
   signal: AbortSignal,
 ): Promise<ReconcileResult> {
-  const { kube, nodes, pods, events } = components;
+  const { kube, nodes, pods, namespaces, events } = components;
   const pod = pods.get(key);
   if (pod === undefined || !isUnscheduled(pod) || assumed.has(key)) return;
-  const placement = placePod(pod, loadsOf(nodes.list(), pods.list(), assumed));
+  const loads = loadsOf(nodes.list(), pods.list(), assumed);
+  const placement = placePod(pod, loads, (name) => namespaces.get(name)?.metadata?.labels);
   if (placement.kind === "unschedulable") {
     await tellUnschedulable(components, pod, placement.message, signal);
     return { afterMs: RETRY_MS };
