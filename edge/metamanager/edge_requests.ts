@@ -19,6 +19,7 @@ import {
 import type { Counter } from "../../common/metrics/mod.ts";
 import type { Clock, Logger } from "../../common/module/mod.ts";
 import { podUpdate } from "./cloud_messages.ts";
+import { readFetched } from "./fetched_reply.ts";
 import type { GonePods } from "./gone_pods.ts";
 import { matchesResource, type ObjectKeeper } from "./object_keeper.ts";
 import type { MetaStore } from "./meta_store.ts";
@@ -169,7 +170,7 @@ export class EdgeRequests {
   async #remote(request: Message, resource: ObjectResource, key = request.route.resource): Promise<Message> {
     const { remote } = this.#parts;
     const asked = newMessage(request.route, request.content, { timestamp: this.#parts.clock.now() });
-    const reply = await remote.request(asked);
+    const reply = readFetched(await remote.request(asked), resource);
     this.#keepReply(reply, resource, key);
     // What was pushed instead of a reply has been confirmed as a push.
     if (reply.header.parentMsgId !== undefined) remote.tell(newResponse(reply, OK_CONTENT));
