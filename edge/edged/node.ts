@@ -50,8 +50,8 @@ export class NodeAgent {
   /** The API may have other conditions than edged thinks: all are sent again. */
   #resend = false;
   #woken = false;
-  /** As it was last looked at; undefined before. */
-  #ready: boolean | undefined;
+  /** As it was last looked at. */
+  #ready = false;
   #leaseWoken = false;
 
   constructor(spec: NodeSpec, components: NodeAgentComponents) {

@@ -501,7 +501,8 @@ export class PodWorker {
     const signal = this.#interruptible();
     const subject = { kind: "Pod", pod: this.identity, container: step.name } as const;
     const why = step.reason.startsWith("Container ") ? step.reason : `Stopping container ${step.name}`;
-    this.#c.event(subject, "Normal", "Killing", why);
+    // Of a pod that the API does not know it takes no events.
+    if (this.#pod !== undefined) this.#c.event(subject, "Normal", "Killing", why);
     log.info("Stopping container", { ...this.identity, container: step.name, reason: step.reason });
     const container = [...this.#pod?.spec.initContainers ?? [], ...this.#pod?.spec.containers ?? []]
       .find(({ name }) => name === step.name);
