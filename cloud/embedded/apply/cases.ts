@@ -3,7 +3,7 @@
  * `$NS` stands for a namespace of their own. See the README beside that file for how they are asked.
  * @module
  */
-import { isObject, type JsonObject, objectAt, objectsAt } from "../object.ts";
+import { isObject, type JsonObject, objectAt, objectsAt, textAt } from "../object.ts";
 
 /** One request. */
 export interface ApplyCase {
@@ -444,6 +444,216 @@ const KINDS: ApplyCase[] = [
   }),
 ];
 
+const WIDGETS = "/apis/$NS.example.com/v1/namespaces/$NS/widgets";
+const W = `${WIDGETS}/w`;
+
+/** A custom resource with every way to merge. */
+const DEFINITION = {
+  apiVersion: "apiextensions.k8s.io/v1",
+  kind: "CustomResourceDefinition",
+  metadata: { name: "widgets.$NS.example.com" },
+  spec: {
+    group: "$NS.example.com",
+    scope: "Namespaced",
+    names: { plural: "widgets", singular: "widget", kind: "Widget" },
+    versions: ["v1", "v2"].map((name) => ({
+      name,
+      served: true,
+      storage: name === "v1",
+      subresources: {
+        status: {},
+        scale: { specReplicasPath: ".spec.size.count", statusReplicasPath: ".status.count" },
+      },
+      schema: {
+        openAPIV3Schema: {
+          type: "object",
+          properties: {
+            spec: {
+              type: "object",
+              properties: {
+                size: {
+                  type: "object",
+                  properties: { count: { type: "integer" }, w: { type: "integer", default: 3 } },
+                },
+                color: { type: "string" },
+                tags: { type: "array", items: { type: "string" }, "x-kubernetes-list-type": "set" },
+                ports: {
+                  type: "array",
+                  "x-kubernetes-list-type": "map",
+                  "x-kubernetes-list-map-keys": ["port", "protocol"],
+                  items: {
+                    type: "object",
+                    required: ["port"],
+                    properties: {
+                      port: { type: "integer" },
+                      protocol: { type: "string", default: "TCP" },
+                      name: { type: "string" },
+                    },
+                  },
+                },
+                plain: { type: "array", items: { type: "object", properties: { a: { type: "string" } } } },
+                opts: {
+                  type: "object",
+                  additionalProperties: { type: "object", properties: { x: { type: "string" } } },
+                },
+                free: { type: "object", "x-kubernetes-preserve-unknown-fields": true },
+                atom: {
+                  type: "object",
+                  "x-kubernetes-map-type": "atomic",
+                  properties: { a: { type: "string" }, b: { type: "string" } },
+                },
+                ios: { "x-kubernetes-int-or-string": true },
+                mixed: {
+                  type: "object",
+                  "x-kubernetes-preserve-unknown-fields": true,
+                  properties: { known: { type: "object", properties: { k: { type: "string" } } } },
+                },
+              },
+            },
+            status: {
+              type: "object",
+              properties: {
+                count: { type: "integer" },
+                conditions: {
+                  type: "array",
+                  "x-kubernetes-list-type": "map",
+                  "x-kubernetes-list-map-keys": ["type"],
+                  items: {
+                    type: "object",
+                    required: ["type"],
+                    properties: { type: { type: "string" }, status: { type: "string" } },
+                  },
+                },
+              },
+            },
+          },
+        },
+      },
+    })),
+  },
+};
+
+const widget = (spec: JsonObject, version = "v1", metadata: JsonObject = { name: "w" }) => ({
+  apiVersion: `$NS.example.com/${version}`,
+  kind: "Widget",
+  metadata,
+  spec,
+});
+
+const FULL_WIDGET = {
+  size: { count: 1 },
+  color: "red",
+  tags: ["a", "b"],
+  ports: [{ port: 80, name: "x" }, { port: 81, protocol: "UDP" }],
+  plain: [{ a: "1" }],
+  opts: { o1: { x: "1" }, o2: {} },
+  free: { a: { b: 1 }, l: [1, { z: 1 }], s: "x" },
+  atom: { a: "1" },
+  ios: 5,
+  mixed: { known: { k: "1" }, other: { deep: { er: 1 } } },
+};
+
+const OTHER_WIDGET = {
+  color: "blue",
+  tags: ["a", "c"],
+  ports: [{ port: 80, name: "y" }],
+  atom: { b: "2" },
+  free: { a: { b: 2 }, n: { o: [1] } },
+  opts: { o1: { x: "2" } },
+  mixed: { other: { deep: { er: 2 } } },
+  ios: "x",
+};
+
+const CUSTOM: ApplyCase[] = [
+  post("a definition", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", DEFINITION),
+  apply("a custom object", W, widget(FULL_WIDGET)),
+  apply("a custom object again", W, widget(FULL_WIDGET)),
+  apply("a custom object with an unknown field", W, widget({ ...FULL_WIDGET, nope: 1 })),
+  apply("a custom object with a text for a list", W, widget({ ...FULL_WIDGET, tags: "x" })),
+  apply("a custom object with an item twice", W, widget({ ...FULL_WIDGET, tags: ["a", "a"] })),
+  apply(
+    "a custom object with an item without its key",
+    W,
+    widget({ ...FULL_WIDGET, ports: [{ name: "x" }] }),
+  ),
+  apply("a custom object against another", W, widget(OTHER_WIDGET), "fieldManager=m2"),
+  apply("a custom object by force", W, widget(OTHER_WIDGET), "fieldManager=m2&force=true"),
+  merge("what is not known of a custom object", W, {
+    spec: { free: { s: null, q: { w: 1 } }, opts: { o3: { x: "9" } } },
+  }, "fieldManager=u"),
+  apply("less of a custom object", W, widget({ size: { count: 1 }, free: { l: [1] } })),
+  apply("a custom status", `${W}/status`, {
+    ...widget({ color: "x" }),
+    status: { count: 1, conditions: [{ type: "A", status: "True" }] },
+  }, "fieldManager=st"),
+  merge("a custom status of another", `${W}/status`, {
+    status: { conditions: [{ type: "B", status: "True" }] },
+  }, "fieldManager=su"),
+  merge("a custom scale", `${W}/scale`, { spec: { replicas: 4 } }, "fieldManager=sc"),
+  get("after a custom scale", W),
+  apply(
+    "another version",
+    W.replace("/v1/", "/v2/"),
+    widget({ size: { count: 4 }, color: "green" }, "v2"),
+    "fieldManager=m2&force=true",
+  ),
+  merge(
+    "an update of another version",
+    W.replace("/v1/", "/v2/"),
+    { spec: { color: "black" } },
+    "fieldManager=u",
+  ),
+  get("after another version", W),
+  post("a made custom object", `${WIDGETS}?fieldManager=p`, widget(FULL_WIDGET, "v1", { name: "w2" })),
+  send("DELETE")(
+    "a definition that goes",
+    "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/widgets.$NS.example.com",
+  ),
+];
+
+/** Kinds of other groups: each is made and applied. */
+const GROUPS: ReadonlyArray<[apiVersion: string, kind: string, resource: string, fields: JsonObject]> = [
+  ["rbac.authorization.k8s.io/v1", "Role", "roles", {
+    rules: [{ apiGroups: [""], resources: ["pods"], verbs: ["get"] }],
+  }],
+  ["rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings", {
+    roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "r" },
+    subjects: [{ kind: "ServiceAccount", name: "x", namespace: "$NS" }],
+  }],
+  ["batch/v1", "Job", "jobs", {
+    spec: {
+      suspend: true,
+      template: { spec: { restartPolicy: "Never", containers: [{ name: "a", image: "b" }] } },
+    },
+  }],
+  ["batch/v1", "CronJob", "cronjobs", {
+    spec: {
+      suspend: true,
+      schedule: "* * * * *",
+      jobTemplate: {
+        spec: { template: { spec: { restartPolicy: "Never", containers: [{ name: "a", image: "b" }] } } },
+      },
+    },
+  }],
+  ["policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", {
+    spec: { minAvailable: 1, selector: { matchLabels: { a: "b" } } },
+  }],
+  ["discovery.k8s.io/v1", "EndpointSlice", "endpointslices", {
+    addressType: "IPv4",
+    endpoints: [{ addresses: ["1.2.3.4"], conditions: { ready: true } }],
+    ports: [{ name: "x", port: 80, protocol: "TCP" }],
+  }],
+];
+
+const OTHERS: ApplyCase[] = GROUPS.flatMap(([apiVersion, kind, resource, fields]) => {
+  const path = `/apis/${apiVersion}/namespaces/$NS/${resource}`;
+  const object = (name: string) => ({ apiVersion, kind, metadata: { name }, ...fields });
+  return [
+    post(`a made ${kind}`, path, object("made")),
+    apply(`an applied ${kind}`, `${path}/applied`, object("applied")),
+  ];
+});
+
 /** All requests. */
 export const APPLY_CASES: readonly ApplyCase[] = [
   ...REFUSED,
@@ -452,6 +662,8 @@ export const APPLY_CASES: readonly ApplyCase[] = [
   ...MIGRATED,
   ...SCALED,
   ...KINDS,
+  ...CUSTOM,
+  ...OTHERS,
 ];
 
 /** An answer as far as it is the same on every server and at any time. */
@@ -467,7 +679,10 @@ export interface ApplyAnswer {
 
 /** What of an answer is compared. */
 export function answerOf(status: number, body: JsonObject, namespace: string): ApplyAnswer {
-  const own: JsonObject = JSON.parse(JSON.stringify(body).replaceAll(namespace, "$NS"));
+  const uid = textAt(body, "metadata", "uid") || namespace;
+  const own: JsonObject = JSON.parse(
+    JSON.stringify(body).replaceAll(namespace, "$NS").replaceAll(uid, "$UID"),
+  );
   if (own.kind === "Status") {
     const { message, reason, code, details } = own;
     const causes = objectsAt(details, "causes").map(({ reason, message, field }) =>
@@ -475,12 +690,16 @@ export function answerOf(status: number, body: JsonObject, namespace: string): A
     ).sort();
     // The real server goes through what it finds wrong in no order.
     const lines = String(message).split("\n").sort();
+    if (own.status === "Success") return { status };
     return { status, failure: { message: lines, reason: reason ?? "InternalError", code, causes } };
   }
   const { labels, annotations, finalizers, ownerReferences } = objectAt(own, "metadata");
   const { spec, data, binaryData, type, kind } = own;
-  const managedFields = objectsAt(own, "metadata", "managedFields").map((entry) => ({
-    ...entry,
+  // The status of a definition is the server's own; here it comes with the write that it is of.
+  const entries = objectsAt(own, "metadata", "managedFields").filter((e) => e.manager !== "kube-apiserver");
+  const managedFields = entries.map((entry) => ({
+    // The keys of an entry, unlike those of its fields, are in another order in custom objects.
+    ...Object.fromEntries(Object.entries(entry).sort()),
     time: entry.time !== undefined,
   }));
   const keyOf = (entry: JsonObject) => [entry.operation, entry.manager, entry.subresource].join(" ");

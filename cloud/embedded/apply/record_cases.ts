@@ -35,7 +35,8 @@ if (import.meta.main) {
       headers: { "content-type": contentType, "user-agent": "asker/1.0 (test)" },
       ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
     });
-    return { status: response.status, body: await response.json() };
+    const text = await response.text();
+    return { status: response.status, body: text.startsWith("{") ? JSON.parse(text) : {} };
   };
   const namespace = `apply-${crypto.randomUUID().slice(0, 8)}`;
   await ask("POST", "/api/v1/namespaces", "application/json", {
@@ -48,11 +49,19 @@ if (import.meta.main) {
     kind: "ServiceAccount",
     metadata: { name: "default" },
   });
+  const served = async (at: string) => {
+    while ((await ask("GET", at, "application/json", undefined)).status !== 200) {
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  };
   const lines: string[] = [];
   for (const { name, method, path, contentType, body } of APPLY_CASES) {
     const own = (value: string) => value.replaceAll("$NS", namespace);
     const sent = body === undefined ? undefined : JSON.parse(own(JSON.stringify(body)));
     const answer = await ask(method, own(path), contentType, sent);
+    if (path.endsWith("/customresourcedefinitions")) {
+      await served(`/apis/${namespace}.example.com/v2/widgets`);
+    }
     const request = { method, path, contentType, body };
     lines.push(JSON.stringify({ name, request, answer: answerOf(answer.status, answer.body, namespace) }));
   }

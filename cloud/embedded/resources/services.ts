@@ -72,13 +72,8 @@ function applyDefaults(service: ApiObject): void {
     }
     if (port.nodePort === 0) delete port.nodePort;
   }
-  if (spec.type !== "ExternalName") {
-    if (spec.internalTrafficPolicy === undefined) spec.internalTrafficPolicy = "Cluster";
-    const free = spec.clusterIP === "None" && Object.keys(objectAt(spec, "selector")).length === 0;
-    if (spec.ipFamilyPolicy === undefined) spec.ipFamilyPolicy = free ? "RequireDualStack" : "SingleStack";
-    if (spec.ipFamilies === undefined) {
-      spec.ipFamilies = spec.ipFamilyPolicy !== "SingleStack" && free ? ["IPv4", "IPv6"] : ["IPv4"];
-    }
+  if (spec.type !== "ExternalName" && spec.internalTrafficPolicy === undefined) {
+    spec.internalTrafficPolicy = "Cluster";
   }
   const external = Array.isArray(spec.externalIPs) && spec.externalIPs.length > 0;
   if ((hasNodePorts(spec.type) || external) && spec.externalTrafficPolicy === undefined) {
@@ -88,6 +83,16 @@ function applyDefaults(service: ApiObject): void {
     spec.allocateLoadBalancerNodePorts = true;
   }
   service.status = { loadBalancer: {}, ...objectAt(service, "status") };
+}
+
+/** The families of addresses are no defaults: they come with the addresses, and belong to nobody. */
+function fillFamilies(spec: JsonObject): void {
+  if (spec.type === "ExternalName") return;
+  const free = spec.clusterIP === "None" && Object.keys(objectAt(spec, "selector")).length === 0;
+  if (spec.ipFamilyPolicy === undefined) spec.ipFamilyPolicy = free ? "RequireDualStack" : "SingleStack";
+  if (spec.ipFamilies === undefined) {
+    spec.ipFamilies = spec.ipFamilyPolicy !== "SingleStack" && free ? ["IPv4", "IPv6"] : ["IPv4"];
+  }
 }
 
 /** Takes what is allocated over from the old service where the new one leaves it open. Upstream: storage.go (patchAllocatedValues) */
@@ -138,6 +143,7 @@ function dropDependent(spec: JsonObject, before: JsonObject): void {
 
 function prepareForUpdate(service: ApiObject, old: ApiObject, around: Surroundings): void {
   const [spec, before] = [objectAt(service, "spec"), objectAt(old, "spec")];
+  fillFamilies(spec);
   dropDependent(spec, before);
   keepAllocated(spec, before);
   if (validateService(service).length + validateServiceUpdate(service, old).length === 0) {
@@ -148,6 +154,7 @@ function prepareForUpdate(service: ApiObject, old: ApiObject, around: Surroundin
 
 function prepareForCreate(service: ApiObject, around: Surroundings): void {
   const spec = objectAt(service, "spec");
+  fillFamilies(spec);
   if (textAt(spec, "clusterIP") !== "" && spec.clusterIPs === undefined) spec.clusterIPs = [spec.clusterIP];
   if (validateService(service).length === 0) allocate(service, undefined, around);
 }

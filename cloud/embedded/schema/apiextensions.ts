@@ -21,6 +21,7 @@ export const APIEXTENSIONS_SCHEMA: SchemaData = {
     "required": ["strategy"],
   },
   "apiextensions.v1.CustomResourceDefinition": {
+    "zeros": { "metadata": {}, "spec": {}, "status": {} },
     "fields": {
       "apiVersion": "string",
       "kind": "string",
@@ -41,6 +42,7 @@ export const APIEXTENSIONS_SCHEMA: SchemaData = {
     "required": ["type", "status"],
   },
   "apiextensions.v1.CustomResourceDefinitionNames": {
+    "zeros": { "plural": "", "kind": "" },
     "fields": {
       "categories": { "list": "string" },
       "kind": "string",
@@ -52,6 +54,7 @@ export const APIEXTENSIONS_SCHEMA: SchemaData = {
     "required": ["plural", "kind"],
   },
   "apiextensions.v1.CustomResourceDefinitionSpec": {
+    "zeros": { "group": "", "names": {}, "scope": "", "versions": null },
     "fields": {
       "conversion": "@apiextensions.v1.CustomResourceConversion",
       "group": "string",
@@ -63,6 +66,7 @@ export const APIEXTENSIONS_SCHEMA: SchemaData = {
     "required": ["group", "names", "scope", "versions"],
   },
   "apiextensions.v1.CustomResourceDefinitionStatus": {
+    "zeros": { "conditions": null, "acceptedNames": {}, "storedVersions": null },
     "fields": {
       "acceptedNames": "@apiextensions.v1.CustomResourceDefinitionNames",
       "conditions": {
