@@ -29,8 +29,8 @@ export interface ControlPlaneUnderTest extends AsyncDisposable {
     headers?: Record<string, string>,
   ): Promise<WatchLine[]>;
   fetch(path: string, init?: RequestInit): Promise<Response>;
-  /** Ends it and starts it again on the same directory. */
-  restart(): Promise<void>;
+  /** Ends it and starts it again on the same directory. @param meanwhile what happens to the files in between */
+  restart(meanwhile?: () => void): Promise<void>;
 }
 
 /** One line of a watch. */
@@ -98,8 +98,9 @@ export async function startControlPlane(
       }
       return events;
     },
-    restart: async () => {
+    restart: async (meanwhile) => {
       await stop();
+      meanwhile?.();
       running = await start();
     },
     [Symbol.asyncDispose]: async () => {

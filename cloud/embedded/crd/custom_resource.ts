@@ -64,6 +64,7 @@ function definitionOf(crd: Crd, version: CrdVersion, { fields, primary }: Shared
     ...(scale === undefined ? {} : { scale: readScalePaths(scale) }),
     generation: "content",
     needsVersion: true,
+    anyFinalizers: true,
     storedAs: storedAs(crd, version, primary),
     selectableFields: selectable.map(({ jsonPath }) => jsonPath.slice(1)),
     ...(fields.size === 0 ? {} : { readFields: (object) => readFields(object, fields) }),

@@ -50,6 +50,7 @@ export const CUSTOM_RESOURCE_DEFINITIONS: ResourceDefinition = {
   status: "statusAndMetadata",
   generation: true,
   needsVersion: true,
+  anyFinalizers: true,
   columns: [
     { name: "Name", format: "name" },
     { name: "Created At", type: "date" },

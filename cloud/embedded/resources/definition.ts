@@ -120,6 +120,8 @@ export interface ResourceDefinition {
   scale?: ScalePaths;
   /** Whether `metadata.generation` counts changes of the spec, or of all but apiVersion, kind and metadata. */
   generation?: true | "content";
+  /** Whether an update makes an object that is not there. */
+  createsOnUpdate?: true;
   /** Whether an update must name the resourceVersion that it changes. */
   needsVersion?: true;
   /** What a write survives. @default "power" */
@@ -127,6 +129,8 @@ export interface ResourceDefinition {
   storedAs?: StoredAs;
   /** Rule of its names. @default "subdomain" */
   nameRule?: "subdomain" | "label" | "dns1035" | "path";
+  /** Whether finalizers need no prefix. */
+  anyFinalizers?: true;
   /** Fields for selectors besides name and namespace. */
   selectableFields?: readonly string[];
   readFields?(object: JsonObject): Record<string, string>;

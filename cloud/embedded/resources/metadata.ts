@@ -49,7 +49,7 @@ export function nameProblem(
 /** What is wrong with the metadata of an object about to be stored. */
 export function validateMetadata(
   object: ApiObject,
-  definition: Pick<ResourceDefinition, "nameRule" | "namespaced">,
+  definition: Pick<ResourceDefinition, "nameRule" | "namespaced" | "anyFinalizers">,
 ): FieldError[] {
   const meta = object.metadata;
   const errors: FieldError[] = [];
@@ -78,7 +78,7 @@ export function validateMetadata(
     bytes += key.length + value.length;
   }
   if (bytes > MAX_ANNOTATIONS_BYTES) errors.push(tooLong("metadata.annotations", MAX_ANNOTATIONS_BYTES));
-  errors.push(...validateFinalizers(meta.finalizers ?? []));
+  errors.push(...validateFinalizers(meta.finalizers ?? [], definition.anyFinalizers === true));
   errors.push(...validateOwners(meta));
   return errors;
 }
@@ -121,12 +121,12 @@ export function labelValueProblem(value: string): string | undefined {
 /** Finalizers that need no prefix. Upstream: k8s.io/kubernetes pkg/apis/core/helper (standardFinalizers) @ v1.32 */
 const STANDARD_FINALIZERS: ReadonlySet<string> = new Set(["kubernetes", "orphan", "foregroundDeletion"]);
 
-function validateFinalizers(finalizers: readonly string[]): FieldError[] {
+function validateFinalizers(finalizers: readonly string[], anyName: boolean): FieldError[] {
   return finalizers.flatMap((finalizer, i) => {
     const errors = qualifiedNameProblems(finalizer).map((why) =>
       invalid("metadata.finalizers", finalizer, why)
     );
-    if (!finalizer.includes("/") && !STANDARD_FINALIZERS.has(finalizer)) {
+    if (!anyName && !finalizer.includes("/") && !STANDARD_FINALIZERS.has(finalizer)) {
       const why = "name is neither a standard finalizer name nor is it fully qualified";
       errors.push(invalid(`metadata.finalizers[${i}]`, finalizer, why));
     }

@@ -85,6 +85,7 @@ export function validateEmbedded(object: unknown, schema: JsonSchema | undefined
     const rules = {
       namespaced: metadata.namespace !== undefined && metadata.namespace !== "",
       nameRule: "path",
+      anyFinalizers: true,
     } as const;
     errors.push(
       ...validateMetadata({ apiVersion: "", kind: "", metadata }, rules).map((error) => ({
