@@ -108,10 +108,13 @@ export interface ParseLimits {
   maxChars?: number;
   /** Deepest nesting of arrays and objects. @default 200 */
   maxDepth?: number;
+  /** Longest string in header or route, in UTF-16 units. @default 8192: a Kubernetes path is at most a few names of 253 */
+  maxFieldChars?: number;
 }
 
 export const DEFAULT_MAX_CHARS = 32 * 1024 * 1024;
 export const DEFAULT_MAX_DEPTH = 200;
+const DEFAULT_MAX_FIELD_CHARS = 8192;
 
 /**
  * Reads one message.
@@ -121,7 +124,7 @@ export const DEFAULT_MAX_DEPTH = 200;
  * @throws {StatusError} BadRequest, or RequestEntityTooLarge over the limits
  */
 export function parseMessage(text: string, limits: ParseLimits = {}): Message {
-  return messageFromJson(parseJson(text, limits));
+  return messageFromJson(parseJson(text, limits), limits);
 }
 
 /** Reads JSON text within bounds; integers beyond 2^53 survive as raw JSON and print back unchanged. */
@@ -176,7 +179,11 @@ function checkDepth(text: string, maxDepth: number): void {
 }
 
 /** A message out of parsed JSON. @throws {StatusError} BadRequest */
-export function messageFromJson(value: unknown): Message {
+export function messageFromJson(
+  value: unknown,
+  { maxFieldChars = DEFAULT_MAX_FIELD_CHARS }: Pick<ParseLimits, "maxFieldChars"> = {},
+): Message {
+  const asString = (field: unknown, what: string) => readString(field, what, maxFieldChars);
   const top = asObject(value, "message");
   const h = asObject(top.header ?? {}, "header");
   const r = asObject(top.route ?? {}, "route");
@@ -209,16 +216,13 @@ function asObject(value: unknown, what: string): Record<string, unknown> {
   throw new StatusError("BadRequest", `Cannot read the message: ${what} is not an object`);
 }
 
-/** The longest string in a header or route: a Kubernetes path is at most a few names of 253. */
-const MAX_FIELD_CHARS = 8192;
-
-function asString(value: unknown, what: string): string {
+function readString(value: unknown, what: string, maxChars: number): string {
   if (value === undefined || value === null) return "";
   if (typeof value !== "string") {
     throw new StatusError("BadRequest", `Cannot read the message: ${what} is not a string`);
   }
-  if (value.length > MAX_FIELD_CHARS) {
-    throw new StatusError("BadRequest", `Cannot read the message: ${what} is longer than ${MAX_FIELD_CHARS}`);
+  if (value.length > maxChars) {
+    throw new StatusError("BadRequest", `Cannot read the message: ${what} is longer than ${maxChars}`);
   }
   return value;
 }
@@ -260,8 +264,13 @@ export function printMessage(message: Message): string {
   return JSON.stringify(messageToJson(message)).replace(/[<>&\u2028\u2029]/g, (c) => GO_ESCAPES[c]!) + "\n";
 }
 
-/** How messages cross from one compartment to another: as text, in which no number loses a digit. */
+const UNBOUNDED: ParseLimits = { maxChars: Infinity, maxDepth: Infinity, maxFieldChars: Infinity };
+
+/**
+ * How messages cross from one compartment to another: as text, in which no number loses a digit. What comes from outside was held
+ * to its bounds where it came in; here there are none, since a message may have grown by a prefix or by how numbers are printed.
+ */
 export const MESSAGE_TEXT = {
-  encode: printMessage,
-  decode: (posted: unknown): Message => parseMessage(String(posted)),
+  encode: (message: Message): string => JSON.stringify(messageToJson(message)),
+  decode: (posted: unknown): Message => parseMessage(String(posted), UNBOUNDED),
 } as const;

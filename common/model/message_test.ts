@@ -3,6 +3,7 @@ import { isNotFound, StatusError } from "../errors/mod.ts";
 import {
   errorFromContent,
   errorObjectResponse,
+  MESSAGE_TEXT,
   newMessage,
   newResponse,
   parseMessage,
@@ -139,4 +140,19 @@ Deno.test("unwrapResponse() returns the object or throws what the wrapper says",
   assert.deepEqual(unwrapResponse({ a: 1 }), { a: 1 });
   assert.throws(() => unwrapResponse(errorObjectResponse(new StatusError("NotFound", "no"))), isNotFound);
   assert.throws(() => unwrapResponse({ ErrStatus: { reason: "NotFound", code: 404 } }), isNotFound);
+});
+
+Deno.test("MESSAGE_TEXT carries whatever a message from outside has become", () => {
+  const numbers = `[${"1e20,".repeat(1000)}12345678901234567890]`;
+  const outside = parseMessage(
+    `{"header":{"msg_id":"i","timestamp":1},"route":{"resource":"${"r".repeat(8192)}"},"content":${numbers}}`,
+  );
+  const inside = {
+    ...outside,
+    route: { ...outside.route, resource: `node/edge-1/${outside.route.resource}` },
+  };
+  const crossed = MESSAGE_TEXT.decode(MESSAGE_TEXT.encode(inside));
+  assert.equal(crossed.route.resource.length, 8192 + 12);
+  assert.equal(printMessage(crossed), printMessage(inside));
+  assert.match(printMessage(crossed), /12345678901234567890\]/);
 });
