@@ -11,7 +11,7 @@ export interface LostPodsComponents {
   /** The API has the pod: it goes on. */
   found: (pod: PodEvent) => void;
   /** The API does not have it, or does not say: its containers go. `confirmed`: the API said so. */
-  gone: (identity: PodIdentity, confirmed: boolean) => void;
+  gone: (identity: PodIdentity, graceSeconds: number, confirmed: boolean) => void;
 }
 
 /** How long an API that is there may leave the question open. */
@@ -22,6 +22,7 @@ const MAX_ASKED = 1000;
 
 interface Entry {
   identity: PodIdentity;
+  graceSeconds: number;
   asking: boolean;
   /** When the API first answered without deciding. */
   undecidedSince: number | undefined;
@@ -48,13 +49,13 @@ export class LostPods {
     return this.#entries.has(uid);
   }
 
-  /** Asks about a pod, unless that is under way. */
-  ask(identity: PodIdentity): void {
+  /** Asks about a pod, unless that is under way; `graceSeconds` is what its containers were made with. */
+  ask(identity: PodIdentity, graceSeconds: number): void {
     let entry = this.#entries.get(identity.uid);
     if (entry === undefined) {
       if (this.#entries.size >= MAX_ASKED) return;
       this.#c.log.info("The store does not know a pod that runs here; asking the cloud", { ...identity });
-      entry = { identity, asking: false, undecidedSince: undefined };
+      entry = { identity, graceSeconds, asking: false, undecidedSince: undefined };
       this.#entries.set(identity.uid, entry);
     }
     if (entry.asking) return;
@@ -65,7 +66,7 @@ export class LostPods {
 
   /** The link came up: asks about all of them. */
   connected(): void {
-    for (const { identity } of this.#entries.values()) this.ask(identity);
+    for (const { identity, graceSeconds } of this.#entries.values()) this.ask(identity, graceSeconds);
   }
 
   /** The pod has become known by other ways. */
@@ -74,8 +75,12 @@ export class LostPods {
   }
 
   /** Those of a name, and of a UID when it is given. */
-  named(namespace: string, name: string, uid?: string): PodIdentity[] {
-    return [...this.#entries.values()].map(({ identity }) => identity).filter((identity) =>
+  named(
+    namespace: string,
+    name: string,
+    uid?: string,
+  ): Array<{ identity: PodIdentity; graceSeconds: number }> {
+    return [...this.#entries.values()].filter(({ identity }) =>
       identity.namespace === namespace && identity.name === name && (uid ?? identity.uid) === identity.uid
     );
   }
@@ -112,6 +117,6 @@ export class LostPods {
       return;
     }
     this.#entries.delete(uid);
-    gone(entry.identity, confirmed);
+    gone(entry.identity, entry.graceSeconds, confirmed);
   }
 }

@@ -1,13 +1,19 @@
 import assert from "node:assert/strict";
 import { StatusError } from "../../common/errors/mod.ts";
 import { FakeClock } from "../../common/module/fake_clock.ts";
-import { MemoryRuntime } from "./runtime/memory_runtime.ts";
+import { type MemoryProgram, MemoryRuntime } from "./runtime/memory_runtime.ts";
 import { MemoryKubeApi, MemoryVolumes, podsOn, testPod } from "./testing.ts";
 
 /** A pod that runs, of which the edged that comes after knows nothing. */
-async function orphan(): Promise<{ clock: FakeClock; runtime: MemoryRuntime } & Disposable> {
+async function orphan(
+  program: MemoryProgram = {},
+): Promise<{ clock: FakeClock; runtime: MemoryRuntime } & Disposable> {
   const clock = new FakeClock();
-  const runtime = new MemoryRuntime({ clock, images: [{ reference: "busybox:1" }, { reference: "pause" }] });
+  const runtime = new MemoryRuntime({
+    clock,
+    program: () => program,
+    images: [{ reference: "busybox:1" }, { reference: "pause" }],
+  });
   const first = podsOn(runtime, clock, new MemoryKubeApi(), new MemoryVolumes());
   await first.pods.load();
   first.pods.onEvent({ type: "pod", pod: testPod() });
@@ -67,11 +73,14 @@ Deno.test("Pods goes on with a pod that the store has lost, as long as the cloud
 
 Deno.test("Pods removes a pod that the store has lost when the cloud says it is gone, and when it never says", async (t) => {
   await t.step("NotFound", async () => {
-    using left = await orphan();
+    using left = await orphan({ onTerm: "ignore" });
     const api = new MemoryKubeApi();
     const second = podsOn(left.runtime, left.clock, api, new MemoryVolumes());
     await second.pods.load();
     await second.engine.relist();
+    await left.clock.advance(1500);
+    assert.equal((await left.runtime.listContainers()).length, 1, "it has the grace period it was made with");
+    await left.clock.advance(1000);
     await second.settle();
     assert.deepEqual(await left.runtime.listContainers(), []);
     assert.deepEqual(api.podPatches, []);

@@ -96,11 +96,7 @@ export class PodView {
 
   /** Grace period as it was written beside the containers; 30 s when it was not. */
   graceSeconds(): number {
-    const all = [...this.#now?.sandboxes ?? [], ...this.#now?.containers ?? []];
-    const seconds = Number(
-      all.find(({ annotations }) => GRACE_ANNOTATION in annotations)?.annotations[GRACE_ANNOTATION],
-    );
-    return Number.isInteger(seconds) && seconds >= 0 ? seconds : 30;
+    return writtenGrace([...this.#now?.sandboxes ?? [], ...this.#now?.containers ?? []]);
   }
 
   /** @throws {RuntimeError} */
@@ -214,4 +210,12 @@ async function lastOutput(runtime: ContainerRuntime, id: string, signal: AbortSi
     tail = joined.slice(-MAX_LOG_MESSAGE_BYTES);
   }
   return new TextDecoder().decode(tail);
+}
+
+/** The grace period written beside sandboxes and containers, seconds; 30 when it is not. */
+export function writtenGrace(all: ReadonlyArray<Pick<Container, "annotations">>): number {
+  const seconds = Number(
+    all.find(({ annotations }) => GRACE_ANNOTATION in annotations)?.annotations[GRACE_ANNOTATION],
+  );
+  return Number.isInteger(seconds) && seconds >= 0 ? seconds : 30;
 }

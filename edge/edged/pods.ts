@@ -4,6 +4,7 @@ import type { EdgedEvent, KubeApi, PodEvent } from "./kube_api.ts";
 import { LostPods } from "./lost_pods.ts";
 import type { CheckedPod, PodIdentity } from "./parse_pod.ts";
 import { PodWorker, type WorkerComponents } from "./pod_worker.ts";
+import { writtenGrace } from "./pod_view.ts";
 import { printTime } from "./pod_status.ts";
 import type { Container, PodSandbox, RuntimeEvent } from "./runtime/types.ts";
 
@@ -31,8 +32,8 @@ export class Pods {
     this.#lost = new LostPods({
       ...components,
       found: (event) => this.#adopt(event),
-      gone: (identity, confirmed) => {
-        this.#removeOrphan(identity);
+      gone: (identity, graceSeconds, confirmed) => {
+        this.#removeOrphan(identity, graceSeconds);
         if (!confirmed) this.#confess(identity);
       },
     });
@@ -127,16 +128,17 @@ export class Pods {
       worker.compare(found?.sandboxes ?? [], found?.containers ?? []);
     }
     if (!this.#loaded) return;
-    for (const [uid, { identity }] of groups) {
+    for (const [uid, { identity, sandboxes, containers }] of groups) {
       if (this.#workers.has(uid) || this.#invalid.has(uid)) continue;
-      if (this.#gone.has(uid)) this.#removeOrphan(identity);
-      else this.#lost.ask(identity);
+      const graceSeconds = writtenGrace([...sandboxes, ...containers]);
+      if (this.#gone.has(uid)) this.#removeOrphan(identity, graceSeconds);
+      else this.#lost.ask(identity, graceSeconds);
     }
   }
 
-  #removeOrphan(identity: PodIdentity): void {
+  #removeOrphan(identity: PodIdentity, graceSeconds?: number): void {
     this.#c.log.info("Removing a pod that nobody knows", { ...identity });
-    this.#worker(identity).remove();
+    this.#worker(identity).remove(graceSeconds);
   }
 
   /** Goes on with a pod that the store had lost. */
@@ -266,9 +268,9 @@ export class Pods {
         this.#c.statuses.forget(id);
       }
     }
-    for (const identity of this.#lost.named(namespace, name, uid)) {
+    for (const { identity, graceSeconds: written } of this.#lost.named(namespace, name, uid)) {
       this.#lost.forget(identity.uid);
-      this.#removeOrphan(identity);
+      this.#removeOrphan(identity, graceSeconds ?? written);
     }
     for (const worker of this.#workers.values()) {
       const { identity } = worker;
