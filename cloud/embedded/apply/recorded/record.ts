@@ -3,12 +3,13 @@
  * whose writes would be among the answers:
  *
  *     deno run -A scripts/kubernetes.ts up --directory /tmp/cluster     # then stop the two
- *     deno run -A cloud/embedded/apply/record_cases.ts /tmp/cluster/admin.kubeconfig
+ *     deno run -A cloud/embedded/apply/recorded/record.ts /tmp/cluster/admin.kubeconfig
  *
  * @module
  */
 import { parse } from "yaml";
-import { answerOf, APPLY_CASES } from "./cases.ts";
+import { answerOf } from "./answer.ts";
+import { APPLY_CASES } from "./cases.ts";
 
 interface Kubeconfig {
   clusters: Array<{ cluster: Record<string, string> }>;
@@ -65,7 +66,7 @@ if (import.meta.main) {
     const request = { method, path, contentType, body };
     lines.push(JSON.stringify({ name, request, answer: answerOf(answer.status, answer.body, namespace) }));
   }
-  const target = new URL("../../../tests/testdata/kubernetes/v1.33.13/apply.jsonl", import.meta.url);
+  const target = new URL("../../../../tests/testdata/kubernetes/v1.33.13/apply.jsonl", import.meta.url);
   await Deno.mkdir(new URL(".", target), { recursive: true });
   await Deno.writeTextFile(target, `${lines.join("\n")}\n`);
   await ask("DELETE", `/api/v1/namespaces/${namespace}`, "application/json", undefined);

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { isObject, type JsonObject } from "../object.ts";
-import { startControlPlane } from "../testing.ts";
-import { answerOf, type ApplyAnswer, type ApplyCase } from "./cases.ts";
+import { isObject, type JsonObject } from "../../object.ts";
+import { startControlPlane } from "../../testing.ts";
+import { answerOf, type ApplyAnswer } from "./answer.ts";
+import type { ApplyCase } from "./request.ts";
 
-const RECORDED = new URL("../../../tests/testdata/kubernetes/v1.33.13/apply.jsonl", import.meta.url);
+const RECORDED = new URL("../../../../tests/testdata/kubernetes/v1.33.13/apply.jsonl", import.meta.url);
 
 interface Recorded {
   name: string;
