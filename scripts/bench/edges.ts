@@ -10,118 +10,13 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { NODES, SECRETS } from "../../common/kubeclient/mod.ts";
-import { type Message, newMessage, parseMessage, printMessage } from "../../common/model/mod.ts";
-import {
-  createNodeRequest,
-  loadAuthority,
-  nodeUser,
-  printEcKeyPem,
-  printPem,
-  signNodeRequest,
-} from "../../common/pki/mod.ts";
+import { NODES } from "../../common/kubeclient/mod.ts";
 import { HOST_ARCH } from "../runtime.ts";
-import { until } from "../trial/program.ts";
 import { removeTree, Site } from "../trial/site.ts";
 import { cpuSecondsOf, memoryOf } from "./measure.ts";
+import { authorityOf, identityOf, SimulatedEdge } from "./simulated_edge.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
-
-interface Edge {
-  socket: WebSocket;
-  client: Deno.HttpClient;
-  close(): void;
-}
-
-/** One simulated edge: connected, registered, with a lease. */
-async function connect(
-  site: Site,
-  name: string,
-  pem: { ca: string; cert: string; key: string },
-): Promise<Edge> {
-  const client = Deno.createHttpClient({ caCerts: [pem.ca], cert: pem.cert, key: pem.key });
-  const socket = new WebSocket(
-    `wss://127.0.0.1:${site.ports.hub}/e632aba927ea4ac2b575ec1603d56f10/${name}/events`,
-    {
-      client,
-      headers: { node_id: name, project_id: "e632aba927ea4ac2b575ec1603d56f10", ConnectionUse: "msg" },
-    },
-  );
-  const waiting = new Map<string, (reply: Message) => void>();
-  const send = (message: Message) => socket.send(printMessage(message));
-  socket.onmessage = ({ data }) => {
-    const message = parseMessage(String(data));
-    const parent = message.header.parentMsgId;
-    if (parent !== undefined) return waiting.get(parent)?.(message);
-    send(
-      newMessage({ ...message.route, operation: "response" }, "OK", { parentMsgId: message.header.msgId }),
-    );
-  };
-  await new Promise<void>((resolve, reject) => {
-    socket.onopen = () => resolve();
-    socket.onerror = (event) => reject(new Error(`${name} cannot connect: ${(event as ErrorEvent).message}`));
-  });
-  const request = (operation: string, resource: string, content: unknown): Promise<Message> => {
-    const message = newMessage({ source: "edged", group: "meta", operation, resource }, content);
-    const { promise, resolve } = Promise.withResolvers<Message>();
-    waiting.set(message.header.msgId, (reply) => {
-      waiting.delete(message.header.msgId);
-      resolve(reply);
-    });
-    send(message);
-    return promise;
-  };
-  const keepalive = () =>
-    send(
-      newMessage(
-        { source: "websocket", group: "resource", operation: "keepalive", resource: "node" },
-        "ping",
-      ),
-    );
-  keepalive();
-  await request("insert", `null/node/${name}`, {
-    metadata: { name, labels: { "node-role.kubernetes.io/edge": "", "kubernetes.io/hostname": name } },
-    spec: {},
-    status: {
-      conditions: [{
-        type: "Ready",
-        status: "True",
-        reason: "EdgeReady",
-        message: "edge is posting ready status",
-      }],
-    },
-  });
-  const resource = `kube-node-lease/lease/${name}`;
-  const lease = (renewed: unknown) => (renewed as { Object: { spec: Record<string, unknown> } }).Object;
-  let current = lease(
-    (await request("insert", resource, {
-      metadata: { name, namespace: "kube-node-lease" },
-      spec: {
-        holderIdentity: name,
-        leaseDurationSeconds: 40,
-        renewTime: new Date().toISOString().replace("Z", "000Z"),
-      },
-    })).content,
-  );
-  const timers = [
-    setInterval(keepalive, 15_000),
-    setInterval(async () => {
-      const renewTime = new Date().toISOString().replace("Z", "000Z");
-      current = lease(
-        (await request("update", resource, { ...current, spec: { ...current.spec, renewTime } })).content,
-      ) ?? current;
-    }, 10_000),
-  ];
-  return {
-    socket,
-    client,
-    close: () => {
-      timers.forEach(clearInterval);
-      socket.close();
-      client.close();
-    },
-  };
-}
 
 const { values } = parseArgs({
   options: { edges: { type: "string", default: "500" }, settle: { type: "string", default: "30" } },
@@ -129,39 +24,28 @@ const { values } = parseArgs({
 const count = Number(values.edges);
 const directory = await Deno.makeTempDir({ prefix: "kubeedge-bench-" });
 const site = new Site({ directory, dist: `${ROOT}dist`, arch: HOST_ARCH, sandboxImage: "none" });
-const edges: Edge[] = [];
+const edges: SimulatedEdge[] = [];
 try {
   await site.configureCloud({ "modules.cloudHub.nodeLimit": count + 10 });
   await site.startCloud();
   const kube = await site.kube();
-  const secret = await until("the CA", () => kube.get(SECRETS, { namespace: "kubeedge", name: "casecret" }));
-  const authority = await loadAuthority({
-    certificate: Uint8Array.fromBase64(secret.data!.cadata!),
-    key: Uint8Array.fromBase64(secret.data!.cakeydata!),
-  });
-  const ca = printPem("CERTIFICATE", authority.certificate);
+  const authority = await authorityOf(kube);
   await new Promise((resolve) => setTimeout(resolve, 5000));
   const before = await memoryOf(site.cloud.pid);
   const start = performance.now();
   for (let i = 0; i < count; i++) {
     const name = `sim-${String(i).padStart(4, "0")}`;
-    const { csr, key } = await createNodeRequest(name);
-    const cert = await signNodeRequest(authority, csr, { validityDays: 1, now: Date.now() });
-    edges.push(
-      await connect(site, name, { ca, cert: printPem("CERTIFICATE", cert), key: printEcKeyPem(key) }),
-    );
+    const edge = await SimulatedEdge.connect(name, site.ports.hub, await identityOf(authority, name));
+    edges.push(edge);
+    await edge.register();
   }
-  console.log(
-    `${count} edges joined in ${((performance.now() - start) / 1000).toFixed(1)} s, the last as ${
-      nodeUser(`sim-${count - 1}`)
-    }`,
-  );
+  console.log(`${count} edges joined in ${((performance.now() - start) / 1000).toFixed(1)} s`);
   const registered = (await kube.list(NODES)).items.length;
   const cpuBefore = await cpuSecondsOf(site.cloud.pid);
   await new Promise((resolve) => setTimeout(resolve, Number(values.settle) * 1000));
   const after = await memoryOf(site.cloud.pid);
   const cpu = (await cpuSecondsOf(site.cloud.pid) - cpuBefore) / Number(values.settle) * 100;
-  const open = edges.filter(({ socket }) => socket.readyState === WebSocket.OPEN).length;
+  const open = edges.filter(({ connected }) => connected).length;
   console.log(`registered ${registered}, still connected ${open}`);
   console.log(`cloudcore RSS ${(before.rssKb / 1024).toFixed(1)} → ${(after.rssKb / 1024).toFixed(1)} MB`);
   console.log(
@@ -171,7 +55,7 @@ try {
   );
   console.log(`processor with all connected ${cpu.toFixed(1)} % of a core`);
 } finally {
-  for (const edge of edges) edge.close();
+  for (const edge of edges) edge[Symbol.dispose]();
   await site[Symbol.asyncDispose]();
   await removeTree(directory);
 }

@@ -21,6 +21,15 @@ export async function cpuSecondsOf(pid: number): Promise<number> {
   return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / 100;
 }
 
+/** Processor seconds all of the machine has used, and how many processors it has. */
+export async function machineCpuSeconds(): Promise<{ busy: number; processors: number }> {
+  const lines = (await Deno.readTextFile("/proc/stat")).split("\n");
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = lines[0]!.trim().split(/ +/).slice(1)
+    .map(Number);
+  const processors = lines.filter((line) => /^cpu\d/.test(line)).length;
+  return { busy: (user + nice + system + irq + softirq) / 100, processors };
+}
+
 /** The middle of a list of numbers. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);

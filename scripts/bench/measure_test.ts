@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cpuSecondsOf, median, memoryOf, summary } from "./measure.ts";
+import { cpuSecondsOf, machineCpuSeconds, median, memoryOf, summary } from "./measure.ts";
 
 Deno.test("median() takes the middle, or the mean of two", () => {
   assert.equal(median([3, 1, 2]), 2);
@@ -13,6 +13,9 @@ Deno.test({
   fn: async () => {
     const { rssKb, anonymousKb } = await memoryOf(Deno.pid);
     assert.ok(rssKb > anonymousKb && anonymousKb > 1000);
-    assert.ok(await cpuSecondsOf(Deno.pid) > 0);
+    const own = await cpuSecondsOf(Deno.pid);
+    const { busy, processors } = await machineCpuSeconds();
+    assert.ok(own > 0 && busy > own);
+    assert.ok(processors >= 1);
   },
 });

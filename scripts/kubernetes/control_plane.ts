@@ -64,11 +64,12 @@ export async function startControlPlane(directory: string, binaries: Binaries): 
   return adminKubeconfig(directory);
 }
 
-/** Starts one program unless it runs and waits until it serves. */
+/** Starts one program unless it runs and waits until it serves. @param more arguments besides the usual ones */
 export async function startComponent(
   directory: string,
   component: Component,
   binaries: Binaries,
+  more: readonly string[] = [],
 ): Promise<void> {
   const state = await mustReadState(directory);
   const known = state.processes[component];
@@ -77,7 +78,7 @@ export async function startComponent(
   if (process === undefined || !await isRunning(process)) {
     process = await startDetached(
       binaries[component],
-      argumentsOf(component, directory, state.ports),
+      [...argumentsOf(component, directory, state.ports), ...more],
       logFile,
     );
     state.processes[component] = process;

@@ -83,8 +83,9 @@ export class RealCluster implements AsyncDisposable, Cluster {
     await stopComponent(this.directory, "kube-apiserver", 500);
   }
 
-  async startApiServer(): Promise<void> {
-    await startComponent(this.directory, "kube-apiserver", await ensureBinaries(() => {}));
+  /** @param more arguments besides the usual ones */
+  async startApiServer(...more: string[]): Promise<void> {
+    await startComponent(this.directory, "kube-apiserver", await ensureBinaries(() => {}), more);
   }
 
   /**
