@@ -231,6 +231,23 @@ Deno.test("jobController() follows the pod failure policy", async (t) => {
     }));
 });
 
+Deno.test("jobController() ends a Job whose success policy is met, and counts what it stops as nothing", () =>
+  withJobs(async ({ kube, until, pass, end }) => {
+    const successPolicy = { rules: [{ succeededIndexes: "0,2" }] };
+    await kube.create(
+      JOBS,
+      job({ completionMode: "Indexed", completions: 4, parallelism: 4, successPolicy }),
+    );
+    await until("four pods", () => running(kube).length === 4);
+    const at = (index: string) => running(kube).find((p) => p.metadata?.labels?.[INDEX_KEY] === index)!;
+    await end(at("0"), "Succeeded");
+    await end(at("2"), "Succeeded");
+    await until("the end", () => holds(kube, "Complete"));
+    assert.equal(findCondition(status(kube).conditions, "Complete")?.message, "Matched rules at index 0");
+    await pass(1000);
+    assert.deepEqual([status(kube).succeeded, status(kube).failed, running(kube).length], [2, undefined, 0]);
+  }));
+
 Deno.test("jobController() counts every end once though the server fails now and then", () => {
   let calls = 0;
   return withJobs(async ({ kube, until, end }) => {

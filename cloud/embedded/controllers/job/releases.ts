@@ -32,13 +32,21 @@ export class Releases {
   }
 
   async #release({ metadata = {} }: Pod, signal: AbortSignal): Promise<void> {
-    const { name = "", namespace = "", uid = "", resourceVersion } = metadata;
-    const left = (metadata.finalizers ?? []).filter((one) => one !== TRACKING_FINALIZER);
-    if (left.length === metadata.finalizers?.length || this.#uids.has(uid)) return;
+    const { name = "", namespace = "", uid = "", finalizers = [] } = metadata;
+    const at = finalizers.indexOf(TRACKING_FINALIZER);
+    if (at < 0 || this.#uids.has(uid)) return;
     this.#uids.add(uid);
-    const body = { metadata: { uid, resourceVersion, finalizers: left.length > 0 ? left : null } };
+    const [path, value] = finalizers.length === 1
+      ? ["/metadata/finalizers", finalizers]
+      : [`/metadata/finalizers/${at}`, TRACKING_FINALIZER];
+    // No resourceVersion: a pod that was just deleted has changed, and must go uncounted all the same.
+    const body = [
+      { op: "test", path: "/metadata/uid", value: uid },
+      { op: "test", path, value },
+      { op: "remove", path },
+    ];
     try {
-      await this.#kube.patch(PODS, { name, namespace }, { type: "merge", body }, { signal });
+      await this.#kube.patch(PODS, { name, namespace }, { type: "json", body }, { signal });
     } catch (error) {
       this.#uids.delete(uid);
       if (!isNotFound(error)) throw error;
