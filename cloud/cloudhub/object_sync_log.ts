@@ -57,8 +57,8 @@ type Write =
   & ({ version: string; isNew: boolean } | { gone: true });
 
 const RETRY = { baseMs: 1_000, maxMs: 60_000 };
-/** Requests at a time. */
-const PARALLEL = 32;
+/** Requests at a time, of which one at most tells a version that was confirmed: nothing waits for it, and it comes with each pod. */
+const PARALLEL = 16;
 /**
  * Removals that wait while the API cannot be used, the oldest given up first. A record that stays is removed when its node next
  * reports the object, or by the edgecontroller at its next start.
@@ -72,6 +72,8 @@ const NOTHING_CONFIRMED = "0";
 /** Whether a namespace takes no more objects. Upstream: k8s.io/api core/v1 NamespaceTerminatingCause */
 const isNamespaceEnding = (error: unknown) =>
   findStatusError(error)?.details?.causes?.some(({ reason }) => reason === "NamespaceTerminating") ?? false;
+
+const isConfirmation = (change: Write) => !("gone" in change) && !change.isNew;
 
 const isCreation = (change: Write) => !("gone" in change) && change.isNew;
 
@@ -225,11 +227,12 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
   }
 
   /** Takes the next write of an object that is not being written. */
-  function takeNext(running: ReadonlySet<string>): [string, Write] | undefined {
+  function takeNext(running: ReadonlyMap<string, Write>): [string, Write] | undefined {
+    const confirming = running.values().some(isConfirmation);
     for (const waiting of [creations, writes]) {
       for (const next of waiting) {
-        const [key] = next;
-        if (running.has(key)) continue;
+        const [key, change] = next;
+        if (running.has(key) || (confirming && isConfirmation(change))) continue;
         waiting.delete(key);
         return next;
       }
@@ -267,13 +270,13 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
     if (signal.aborted) onAbort();
     else signal.addEventListener("abort", onAbort, { once: true });
     try {
-      const running = new Set<string>();
+      const running = new Map<string, Write>();
       const idle = () => new Promise<void>((resolve) => wake = resolve);
       let failure: unknown;
       while (!signal.aborted || writes.size + creations.size + running.size > 0) {
         for (let next; running.size < PARALLEL && (next = takeNext(running)) !== undefined;) {
           const [key, change] = next;
-          running.add(key);
+          running.set(key, change);
           perform(change, patience.signal).then(() => {
             failures = 0;
             told = "";
