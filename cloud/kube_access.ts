@@ -40,7 +40,11 @@ export async function readKubeAccess(
     rateLimit: { qps, burst },
     ...(exec !== undefined && { exec: { ...exec, command: await findCommand(exec.command) } }),
     // The embedded one writes its own kubeconfig, in which nothing changes while it runs.
-    ...(origin !== undefined && controlPlane.kind !== "embedded" && { origin }),
+    ...(origin !== undefined && controlPlane.kind !== "embedded" && {
+      origin: server === access.server
+        ? origin
+        : { ...origin, server: `kubeAPIConfig.master, in place of ${origin.server}` },
+    }),
   };
 }
 

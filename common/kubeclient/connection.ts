@@ -97,6 +97,8 @@ export interface ApiRequest {
 const MAX_RETRIES = 10;
 /** A server that asks for more patience than this is answered with an error at once. */
 const MAX_RETRY_AFTER_S = 30;
+/** How the runtime says that a server's certificate is not from the CA it was given. */
+const FOREIGN_CA = /UnknownIssuer|unable to get (local )?issuer|self.signed|BadSignature/i;
 const ERROR_LIMIT_BYTES = 1 << 20;
 
 /** Sends requests: TLS, credentials, rate limit, time limits, retries the server asks for, and errors as StatusError. */
@@ -105,7 +107,7 @@ export class Connection implements AsyncDisposable {
   readonly config: KubeClientConfig;
   readonly #options: ConnectionOptions;
   readonly #closed = new AbortController();
-  #client: { http: Deno.HttpClient; cert: string | undefined } | undefined;
+  #client: { http: Deno.HttpClient; cert: string | undefined; ca: string | undefined } | undefined;
   #bucket: Bucket | undefined;
 
   constructor(config: KubeClientConfig, options: ConnectionOptions) {
@@ -224,7 +226,17 @@ export class Connection implements AsyncDisposable {
     const { credentials, report } = this.#options;
     const kind: RequestKind = { method: request.method, path: request.path };
     let credential = await credentials.current(signal);
-    let response = await this.#fetch(request, credential, signal);
+    let response: Response;
+    try {
+      response = await this.#fetch(request, credential, signal);
+    } catch (error) {
+      // The CA may have been replaced with the server's certificate.
+      if (signal.aborted || !FOREIGN_CA.test(errorText(error))) throw error;
+      const other = await credentials.current(signal, credential);
+      if (other.ca === credential.ca) throw error;
+      credential = other;
+      response = await this.#fetch(request, credential, signal);
+    }
     if (response.status === 401) {
       const other = await credentials.current(signal, credential);
       if (other !== credential) {
@@ -260,14 +272,14 @@ export class Connection implements AsyncDisposable {
     });
   }
 
-  #http({ cert, key }: Credential): Deno.HttpClient {
+  #http({ cert, key, ca = this.config.ca }: Credential): Deno.HttpClient {
     // What is under way on a client that is closed goes on.
-    if (this.#client !== undefined && this.#client.cert !== cert) {
+    if (this.#client !== undefined && (this.#client.cert !== cert || this.#client.ca !== ca)) {
       this.#client.http.close();
       this.#client = undefined;
     }
     if (this.#client === undefined) {
-      const { ca, proxyUrl } = this.config;
+      const { proxyUrl } = this.config;
       try {
         const http = Deno.createHttpClient({
           // A watch is a stream that does not end, kube-apiserver allows 100 of them on a connection, and the runtime opens
@@ -277,7 +289,7 @@ export class Connection implements AsyncDisposable {
           ...(cert !== undefined && key !== undefined && { cert, key }),
           ...(proxyUrl !== undefined && { proxy: { url: proxyUrl } }),
         });
-        this.#client = { http, cert };
+        this.#client = { http, cert, ca };
       } catch (cause) {
         const { origin } = this.config;
         const where = origin === undefined ? "" : ` (${origin.ca} and ${origin.user} of ${origin.file})`;
@@ -330,7 +342,7 @@ export class Connection implements AsyncDisposable {
 function whyUnreachable(cause: unknown, origin: KubeOrigin | undefined): string {
   const text = errorText(cause);
   const ca = origin === undefined ? "the CA of its configuration" : `${origin.ca} of ${origin.file}`;
-  if (/UnknownIssuer|unable to get (local )?issuer|self.signed|BadSignature/i.test(text)) {
+  if (FOREIGN_CA.test(text)) {
     return `its certificate is not signed by ${ca}; take the CA of this cluster: kubectl config view --raw`;
   }
   if (/NotValidForName|not valid for/i.test(text)) {

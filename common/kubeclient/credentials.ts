@@ -10,13 +10,15 @@ export interface Credential {
   /** Client certificate chain, PEM; goes with `key`. */
   cert?: string;
   key?: string;
+  /** Certificates that may sign the server's, PEM, where the source knows them. */
+  ca?: string;
 }
 
 /** Where a client gets its credential. */
 export interface CredentialSource {
   /**
    * The credential to use now; cheap when nothing changed.
-   * @param refused one that was answered with 401: another is looked for, and the same returned when there is none
+   * @param refused one that was answered with 401, or whose CA does not fit the server: another is looked for, and the same returned when there is none
    */
   current(signal: AbortSignal, refused?: Credential): Promise<Credential>;
 }
@@ -65,7 +67,7 @@ export function fileCredentials(
         complaint = text;
       }
     }
-    const { token, tokenFile, username, password, cert, key } = known;
+    const { token, tokenFile, username, password, cert, key, ca } = known;
     let bearer = token;
     if (tokenFile !== undefined) {
       try {
@@ -78,6 +80,7 @@ export function fileCredentials(
       ...(bearer !== undefined && { token: bearer }),
       ...(username !== undefined && { username, password: password ?? "" }),
       ...(cert !== undefined && key !== undefined && { cert, key }),
+      ...(ca !== undefined && { ca }),
     };
     if (current !== undefined && sameCredential(current, next)) return;
     if (current !== undefined) log.info("Read new credentials for the Kubernetes API server");
@@ -99,7 +102,7 @@ export function fileCredentials(
 /** Whether two credentials say the same. */
 export function sameCredential(a: Credential, b: Credential): boolean {
   return a.token === b.token && a.username === b.username && a.password === b.password && a.cert === b.cert &&
-    a.key === b.key;
+    a.key === b.key && a.ca === b.ca;
 }
 
 /** Headers of a credential and of whom it acts for. */

@@ -14,7 +14,9 @@ import {
   signNodeRequest,
 } from "../pki/mod.ts";
 import { StatusError } from "../errors/mod.ts";
+import { FakeClock } from "../module/fake_clock.ts";
 import { createKubeClient } from "./client.ts";
+import { loadKubeConfig } from "./load_kubeconfig.ts";
 import { NODES } from "./resources.ts";
 
 const certificatePem = ({ certificate }: KeyPair) => printPem("CERTIFICATE", certificate);
@@ -76,3 +78,46 @@ Deno.test("createKubeClient() says what is wrong with certificates it cannot use
   await using client = createKubeClient({ server: "https://127.0.0.1:1", cert: "none", key: "none" });
   await assert.rejects(client.get(NODES, { name: "edge-1" }), /must be PEM and belong together/);
 });
+
+Deno.test("createKubeClient() takes the CA and the client certificate that were written into its kubeconfig", () =>
+  withTlsServer(async (server, authority) => {
+    const base64 = (text: string) => new TextEncoder().encode(text).toBase64();
+    const path = await Deno.makeTempFile();
+    const write = async (ca: Authority, node: string) => {
+      const { csr, key } = await createNodeRequest(node);
+      const certificate = await signNodeRequest(authority, csr, { now: Date.now(), validityDays: 1 });
+      const cluster = { server, "certificate-authority-data": base64(certificatePem(ca)) };
+      const user = {
+        "client-certificate-data": base64(printPem("CERTIFICATE", certificate)),
+        "client-key-data": base64(printEcKeyPem(key)),
+      };
+      const config = {
+        "current-context": "x",
+        contexts: [{ name: "x", context: { cluster: "c", user: "u" } }],
+        clusters: [{ name: "c", cluster }],
+        users: [{ name: "u", user }],
+      };
+      await Deno.writeTextFile(path, JSON.stringify(config));
+    };
+    try {
+      await write(await loadAuthority(await createAuthority(Date.now())), "edge-1");
+      const clock = new FakeClock(Date.now());
+      await using client = createKubeClient(await loadKubeConfig({ path }), { clock });
+      await assert.rejects(client.get(NODES, { name: "x" }), (error: Error) => {
+        assert.ok(
+          error.message.includes(
+            `its certificate is not signed by clusters[0].cluster.certificate-authority-data of ${path}; take`,
+          ),
+          error.message,
+        );
+        return true;
+      });
+      await write(authority, "edge-2");
+      assert.equal((await client.get(NODES, { name: "x" })).metadata?.name, "system:node:edge-2");
+      await write(authority, "edge-3");
+      await clock.advance(61_000);
+      assert.equal((await client.get(NODES, { name: "x" })).metadata?.name, "system:node:edge-3");
+    } finally {
+      await Deno.remove(path);
+    }
+  }));
