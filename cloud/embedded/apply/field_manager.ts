@@ -22,6 +22,7 @@ import {
 } from "./managed_fields.ts";
 import { applyFields, noteUpdate, type Writing } from "./ownership.ts";
 import { checkApplied } from "./validate.ts";
+import { withWholes } from "./walk.ts";
 
 /** What is to be known of a kind to keep track of its fields. */
 export type TrackedKind = Pick<
@@ -75,6 +76,7 @@ export function trackWrite(live: ApiObject | undefined, object: ApiObject, write
   const sent = write.subresource === "" ? object.metadata.managedFields : undefined;
   const managers = managersOf(sent, live?.metadata.managedFields);
   if (managers.size > 0 || live === undefined) {
+    followType(managers, write.definition);
     noteUpdate(
       managers,
       live && withoutManagedFields(live),
@@ -83,6 +85,16 @@ export function trackWrite(live: ApiObject | undefined, object: ApiObject, write
     );
   }
   setManagedFields(object, managers);
+}
+
+/** Brings what managers have in line with a type that may have changed since: that of a definition in the API. */
+function followType(managers: Managers, definition: TrackedKind): void {
+  const type = definition.mergeType?.();
+  if (type === undefined) return;
+  for (const [key, manager] of managers) {
+    const fields = withWholes(manager.fields, type);
+    if (fields !== manager.fields) managers.set(key, { ...manager, fields });
+  }
 }
 
 /** The managers that a write begins with: those it sends, if it sends any that can be read. */
@@ -138,6 +150,7 @@ export function applyConfiguration(
   checkApplied(applied, definition, kind);
   const writing = writingOf(write, "Apply");
   const managers = readManagedFields(live?.metadata.managedFields);
+  followType(managers, definition);
   const present = live === undefined ? {} : withoutManagedFields(live);
   if (managers.size === 0 && live !== undefined) {
     noteUpdate(

@@ -7,7 +7,7 @@ import { mergeApplied } from "./merge.ts";
 import { ATOMIC, DEDUCED, type MergeType } from "./merge_type.ts";
 import { applyFields, noteUpdate, type Writing } from "./ownership.ts";
 import { printPath } from "./path_element.ts";
-import { fieldsOf, removeFields } from "./walk.ts";
+import { fieldsOf, removeFields, withWholes } from "./walk.ts";
 
 const MAP: MergeType = { kind: "map", field: () => ATOMIC, isEntry: () => true };
 const ITEM: MergeType = {
@@ -265,4 +265,21 @@ Deno.test("removeFields() takes fields out, and leaves null where nothing is lef
     ["f:items", 'k:{"name":"x","port":1}', "f:value"],
   );
   assert.deepEqual(removeFields(object, fields, TYPE), { labels: null, items: [{ name: "x" }], tags: ["s"] });
+});
+
+Deno.test("withWholes() joins the fields of what has one owner by now", () => {
+  const fields = setOf(["f:whole"], ["f:whole", "f:a"], ["f:labels", "f:x"], [
+    "f:items",
+    'k:{"name":"x","port":1}',
+    "f:value",
+    "f:deep",
+  ], ["f:gone", "f:x"]);
+  assert.deepEqual([...pathsOf(withWholes(fields, TYPE))].map(printPath).sort(), [
+    ".gone.x",
+    '.items[name="x",port=1].value',
+    ".labels.x",
+    ".whole",
+  ]);
+  const same = setOf(["f:whole"], ["f:labels"], ["f:labels", "f:x"], ["f:unknown", "f:a", "f:b"]);
+  assert.equal(withWholes(same, TYPE), same);
 });

@@ -8,6 +8,7 @@ import {
   hasChild,
   isEmptySet,
   NO_FIELDS,
+  recursiveDifference,
   union,
 } from "./field_set.ts";
 import { ATOMIC, type MergeType } from "./merge_type.ts";
@@ -124,4 +125,32 @@ export function withNamedFields(set: FieldSet, type: MergeType | undefined): Fie
     result = union(result, { [element]: named });
   }
   return union(result, builder.build());
+}
+
+/**
+ * A set whose fields below something that has one owner by now are that one field: a definition may come to take as a whole what it
+ * merged before.
+ * Upstream: sigs.k8s.io/structured-merge-diff v4 typed/reconcile_schema.go
+ */
+export function withWholes(set: FieldSet, type: MergeType): FieldSet {
+  const builder = new FieldSetBuilder();
+  addWholes(set, type, [], builder);
+  const wholes = builder.build();
+  return isEmptySet(wholes) ? set : union(recursiveDifference(set, wholes), wholes);
+}
+
+function addWholes(set: FieldSet, type: MergeType, path: PathElement[], out: FieldSetBuilder): void {
+  for (const [element, child] of childrenOf(set)) {
+    if (isEmptySet(child)) continue;
+    const inner = type.kind === "map" && element[0] === "f"
+      ? type.field(element.slice(2))
+      : type.kind === "keyed" && element[0] === "k"
+      ? type.item
+      : undefined;
+    if (inner === undefined) continue;
+    path.push(element);
+    if (inner.kind === "atomic") out.add(path);
+    else addWholes(child, inner, path, out);
+    path.pop();
+  }
 }
