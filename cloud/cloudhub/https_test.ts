@@ -18,7 +18,8 @@ import {
   printPem,
 } from "../../common/pki/mod.ts";
 import { listenTls } from "./listener.ts";
-import { credentialsOf, httpsCall, join, startHub } from "./_testing.ts";
+import { FakeClock } from "../../common/module/fake_clock.ts";
+import { credentialsOf, httpsCall, join, startHub, until } from "./_testing.ts";
 
 Deno.test("cloudHub() answers /ca.crt with the CA in DER and joins a node with a token", async () => {
   await using hub = await startHub();
@@ -288,6 +289,37 @@ Deno.test("a client that never finishes is dropped while others are served", asy
       await closed(socket);
     });
   }
+});
+
+Deno.test("a request whose body never ends is dropped after 30 s, whoever sent it", async () => {
+  const clock = new FakeClock(Date.now());
+  await using hub = await startHub({}, { clock });
+  const { jwt } = parseJoinToken(await hub.token());
+  const head = (lines: string) => `GET /edge.crt HTTP/1.1\r\nHost: a\r\nNodeName: edge-1\r\n${lines}\r\n\r\n`;
+  const requests = [
+    `${head(`Authorization: Bearer ${jwt}\r\nContent-Length: 1000`)}half`,
+    `${head(`Authorization: Bearer ${jwt}\r\nTransfer-Encoding: chunked`)}5\r\nhalf`,
+    `${head("Content-Length: 1000")}half`,
+  ];
+  const ended = requests.map((text) => {
+    const socket = connectTls({ host: "127.0.0.1", port: hub.ports.https, ca: hub.ca });
+    const asked = new Promise<void>((resolve) => socket.write(text, () => resolve()));
+    const closed = new Promise<void>((resolve) => {
+      socket.on("error", () => {});
+      socket.on("close", () => resolve());
+    });
+    socket.resume();
+    return { asked, closed };
+  });
+  await Promise.all(ended.map(({ asked }) => asked));
+  // Others are served meanwhile, by which the heads above were read.
+  assert.equal((await hub.request("/ca.crt")).status, 200);
+  const all = Promise.all(ended.map(({ closed }) => closed)).then(() => true);
+  await until(async () => {
+    await clock.advance(1_000);
+    return await Promise.race([all, Promise.resolve(false)]);
+  }, "all three are dropped");
+  assert.ok(clock.now() - Date.now() >= 29_000);
 });
 
 Deno.test("listenTls() makes room for one more client by dropping one that says nothing", async () => {
