@@ -72,7 +72,10 @@ export function countEnds(
   for (const pod of ordered) {
     const uid = pod.metadata?.uid ?? "";
     if (!tracked.has(uid)) continue;
-    const hasFailed = isFailed(pod, job);
+    // What a Job that has succeeded stops is no failure.
+    const hasFailed = finish?.type === "SuccessCriteriaMet"
+      ? pod.status?.phase === "Failed"
+      : isFailed(pod, job);
     const hasSucceeded = pod.status?.phase === "Succeeded";
     const ends = job.metadata?.deletionTimestamp !== undefined || finish !== undefined || hasSucceeded ||
       hasFailed;

@@ -110,7 +110,7 @@ async function sync(
   signal: AbortSignal,
 ): Promise<ReconcileResult> {
   const { kube, clock, events } = components;
-  const { job } = view;
+  let { job } = view;
   const key = keyOf(job);
   const now = clock.now();
   const suspended = job.spec?.suspend === true;
@@ -124,6 +124,12 @@ async function sync(
   const done: Done = { created: 0, deleted: 0, deletedReady: 0 };
   let failure: { error: unknown } | undefined;
   if (finish !== undefined) {
+    if (view.active.length > 0) {
+      // Written down before pods are deleted: a deletion alone would look like failures to who comes after.
+      job = await announce(components, job, status, finish, signal);
+      status = { ...job.status };
+      view = { ...view, job };
+    }
     failure = await attempt(() => deletePods(control, view, view.active, done, signal));
     if (done.deleted !== view.active.length || pendingMs > 0) finish = undefined;
   } else {
@@ -168,6 +174,22 @@ async function sync(
   const deadline = deadlineMs({ ...job, status: last }, now);
   if (deadline !== undefined && !over) waits.push(Math.max(deadline, 1));
   return waits.length > 0 ? { afterMs: Math.min(...waits) } : undefined;
+}
+
+/** Says in the status that the Job is to end, unless that is said already. */
+async function announce(
+  { kube, clock }: JobComponents,
+  job: Job,
+  status: JobStatus,
+  finish: Finish,
+  signal: AbortSignal,
+): Promise<Job> {
+  if (findCondition(status.conditions, finish.type)?.status === "True") return { ...job, status };
+  const conditions = [...status.conditions ?? [], jobCondition(finish.type, "True", finish, clock.now())];
+  return await kube.update(JOBS, { ...job, status: { ...status, conditions } }, {
+    subresource: "status",
+    signal,
+  });
 }
 
 function setCount(status: JobStatus, field: "active", value: number): void {
