@@ -43,19 +43,28 @@ export function planDeletion(
   const pending = meta.deletionTimestamp !== undefined;
   const grace = definition.gracePeriodSeconds?.(old, options.gracePeriodSeconds) ?? 0;
   const held = finalizers.length > 0 || specFinalizers(object).length > 0;
-  if (!held && grace === 0) return { kind: "remove", object };
+  if (!held && grace === 0) {
+    // What is given its time shows that it was deleted, also where that time is none.
+    if (definition.gracePeriodSeconds !== undefined && !pending) markDeleted(object, now, 0);
+    return { kind: "remove", object };
+  }
   if (pending) {
     const present = meta.deletionGracePeriodSeconds ?? 0;
     const shorter = options.gracePeriodSeconds !== undefined && grace < present;
     if (shorter) setDeletion(object, now, grace);
     return { kind: jsonEqual(object, old) ? "keep" : "mark", object };
   }
-  setDeletion(object, now, grace);
-  if (meta.generation !== undefined && meta.generation > 0) meta.generation++;
+  markDeleted(object, now, grace);
   if (object.kind === "Namespace") {
     object.status = { ...(object.status as object | undefined), phase: "Terminating" };
   }
   return { kind: "mark", object };
+}
+
+function markDeleted(object: ApiObject, now: number, grace: number): void {
+  setDeletion(object, now, grace);
+  const { generation = 0 } = object.metadata;
+  if (generation > 0) object.metadata.generation = generation + 1;
 }
 
 function setDeletion(object: ApiObject, now: number, grace: number): void {
@@ -82,18 +91,17 @@ function checkPreconditions(
   preconditions: DeleteOptions["preconditions"] = {},
 ): void {
   const { uid, resourceVersion } = preconditions;
+  // It is the kind that is named here, not the resource.
+  const refuse = (why: string) =>
+    conflict({ group: definition.group, resource: definition.kind }, metadata.name ?? "", why);
   if (uid !== undefined && uid !== metadata.uid) {
-    throw conflict(
-      definition,
-      metadata.name ?? "",
-      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${metadata.uid}`,
+    throw refuse(
+      `the UID in the precondition (${uid}) does not match the UID in record (${metadata.uid}). The object might have been deleted and then recreated`,
     );
   }
   if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion) {
-    throw conflict(
-      definition,
-      metadata.name ?? "",
-      `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${metadata.resourceVersion}`,
+    throw refuse(
+      `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${metadata.resourceVersion}). The object might have been modified`,
     );
   }
 }

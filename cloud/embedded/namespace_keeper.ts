@@ -1,8 +1,10 @@
 import type { Logger } from "../../common/module/mod.ts";
 import { isAlreadyExists, isConflict, isNotFound } from "../../common/errors/mod.ts";
-import { type ApiObject, objectAt, valueAt } from "./object.ts";
+import { conditionsOf, type Remains } from "./namespace_conditions.ts";
+import { type ApiObject, jsonEqual, objectAt, objectsAt, timeText, valueAt } from "./object.ts";
 import type { Registry } from "./registry.ts";
 import { keyOfResource, type ResourceDefinition } from "./resources/definition.ts";
+import { qualifiedResource } from "./resources/errors.ts";
 
 /** What keeping namespaces needs. */
 export interface NamespaceKeeperComponents {
@@ -10,6 +12,8 @@ export interface NamespaceKeeperComponents {
   log: Logger;
   /** PEM of the authority that pods trust the API by. */
   caCertificate: string;
+  /** Unix milliseconds. */
+  now(): number;
 }
 
 const FINALIZER = "kubernetes";
@@ -124,7 +128,9 @@ export class NamespaceKeeper implements Disposable {
       });
       return;
     }
-    if (this.#empty(name) === "empty") this.#release(name);
+    const left = this.#empty(name);
+    this.#tell(namespace, left);
+    if (left.size === 0) this.#release(name);
   }
 
   #ensure(resource: string, object: ApiObject): void {
@@ -146,38 +152,64 @@ export class NamespaceKeeper implements Disposable {
     }
   }
 
-  /** Deletes what is in a namespace, so much at a time; "waiting" when there is more, or objects take their time. */
-  #empty(name: string): "empty" | "waiting" {
+  /** Deletes what is in a namespace, so much at a time; what is left takes its time, or its turn. */
+  #empty(name: string): Remains {
     const { registry } = this.#components;
-    let left = 0, deleted = 0;
+    const left: Remains = new Map();
+    let deleted = 0;
     for (const definition of registry.table.stored()) {
       if (!definition.namespaced) continue;
       for (const entry of registry.cache(definition).list(name)) {
-        left++;
-        if (deleted >= BATCH) continue;
         const object: ApiObject = JSON.parse(entry.text);
-        if (object.metadata.deletionTimestamp !== undefined) continue;
-        deleted++;
-        try {
-          const policy = keyOfResource(definition) === "pods"
-            ? {}
-            : { propagationPolicy: "Background" as const };
-          if (registry.delete(definition, { namespace: name, name: entry.name }, policy).removed) left--;
-        } catch (error) {
-          if (!isNotFound(error) && !isConflict(error)) throw error;
+        let removed = false;
+        if (object.metadata.deletionTimestamp === undefined && deleted < BATCH) {
+          deleted++;
+          removed = this.#delete(definition, object);
         }
+        if (removed) continue;
+        const key = qualifiedResource(definition);
+        const remains = left.get(key) ?? { count: 0, finalizers: [] };
+        remains.count++;
+        remains.finalizers.push(...object.metadata.finalizers ?? []);
+        left.set(key, remains);
       }
     }
-    return left === 0 ? "empty" : "waiting";
+    return left;
+  }
+
+  /** Deletes an object; whether it is gone. */
+  #delete(definition: ResourceDefinition, { metadata }: ApiObject): boolean {
+    const { namespace = "", name = "" } = metadata;
+    const policy = keyOfResource(definition) === "pods" ? {} : { propagationPolicy: "Background" as const };
+    try {
+      return this.#components.registry.delete(definition, { namespace, name }, policy).removed;
+    } catch (error) {
+      if (!isNotFound(error) && !isConflict(error)) throw error;
+      return isNotFound(error);
+    }
+  }
+
+  /** Says in the namespace's status what it waits for. */
+  #tell(namespace: ApiObject, left: Remains): void {
+    const { registry, now } = this.#components;
+    const name = namespace.metadata.name ?? "";
+    const before = objectsAt(namespace, "status", "conditions");
+    const conditions = conditionsOf(left, before, timeText(now()));
+    if (jsonEqual(conditions, before)) return;
+    registry.update(this.#namespaces, { namespace: "", name }, (current) => ({
+      ...current,
+      status: { ...objectAt(current, "status"), conditions },
+    }), { subresource: "status" });
   }
 
   #release(name: string): void {
     const { registry } = this.#components;
     const finalizers = valueAt(registry.get(this.#namespaces, { namespace: "", name }), "spec", "finalizers");
     if (!Array.isArray(finalizers) || !finalizers.includes(FINALIZER)) return;
-    registry.update(this.#namespaces, { namespace: "", name }, (current) => ({
-      ...current,
-      spec: { ...objectAt(current, "spec"), finalizers: finalizers.filter((f) => f !== FINALIZER) },
-    }), { subresource: "finalize" });
+    const left = finalizers.filter((f) => f !== FINALIZER);
+    registry.update(this.#namespaces, { namespace: "", name }, (current) => {
+      const { finalizers: _, ...spec } = objectAt(current, "spec");
+      return { ...current, spec: left.length === 0 ? spec : { ...spec, finalizers: left } };
+    }, { subresource: "finalize" });
   }
 }

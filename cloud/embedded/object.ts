@@ -107,16 +107,17 @@ const MAX_DEPTH = 100;
 
 /**
  * Reads JSON text from outside.
+ * @param kind what it should be, for the message
  * @throws {StatusError} BadRequest when it is not JSON or nested too deeply
  */
-export function parseJsonBody(text: string): unknown {
+export function parseJsonBody(text: string, kind = "Object"): unknown {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
     throw new StatusError(
       "BadRequest",
-      `the object provided is unrecognized (must be of type Object): couldn't get version/kind; json parse error: ${
+      `the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: ${
         cause instanceof Error ? cause.message : String(cause)
       }`,
       { cause },

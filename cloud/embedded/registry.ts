@@ -35,6 +35,8 @@ export interface WriteOptions {
   dryRun?: boolean;
   /** What of the object is written; everything but the status when absent. */
   subresource?: "status" | "finalize" | "binding";
+  /** Whether a uid that differs is a fault of the object and not a precondition that does not hold, as in a patch. */
+  patched?: true;
   /** Who writes, as `metadata.managedFields` is to name them; that stays as it is given when absent. */
   manager?: string;
 }
@@ -269,7 +271,7 @@ export class Registry {
     if (definition.needsVersion && asked === "") {
       throw invalidObject({ group: definition.group, kind: definition.resource }, name, [versionMissing()]);
     }
-    if ((meta.uid ?? "") !== "" && meta.uid !== old.metadata.uid) {
+    if (!options.patched && (meta.uid ?? "") !== "" && meta.uid !== old.metadata.uid) {
       throw conflict(
         definition,
         name,
@@ -291,10 +293,9 @@ export class Registry {
       object = { ...old, metadata, status: wanted.status };
     } else if (definition.status !== undefined && subresource !== "binding") object.status = old.status;
     const kept = { ...object.metadata };
-    for (
-      const key of ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"] as const
-    ) {
-      if (kept[key] === undefined || kept[key] === "") Object.assign(kept, { [key]: old.metadata[key] });
+    if ((kept.uid ?? "") === "") kept.uid = old.metadata.uid;
+    for (const key of ["creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"] as const) {
+      Object.assign(kept, { [key]: old.metadata[key] });
     }
     Object.assign(kept, {
       resourceVersion: present,
@@ -305,7 +306,7 @@ export class Registry {
     definition.applyDefaults?.(object);
     this.#track(definition, old, object, options);
     if (subresource === undefined) definition.prepareForUpdate?.(object, old, this.#around);
-    if (subresource !== "status" && isNewGeneration(definition, object, old)) {
+    if (subresource !== "status" && subresource !== "binding" && isNewGeneration(definition, object, old)) {
       object.metadata.generation = (old.metadata.generation ?? 0) + 1;
     }
     withoutUndefined(object);

@@ -77,7 +77,7 @@ export async function serveControlPlane(
     },
     healthy: () => !signal.aborted,
   });
-  using keeper = new NamespaceKeeper({ registry, log, caCertificate: authority.certificate });
+  using keeper = new NamespaceKeeper({ registry, now, log, caCertificate: authority.certificate });
   const stop = new AbortController();
   const server = listen(address, options.port ?? 6443, pair, (request) => api.handle(request), stop.signal);
   try {

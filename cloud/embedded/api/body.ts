@@ -1,4 +1,5 @@
 import { StatusError } from "../../../common/errors/mod.ts";
+import { duplicateFields } from "./duplicate_fields.ts";
 import { decodeProtobuf } from "../schema/protobuf.ts";
 import { SCHEMA } from "../schema/schema.ts";
 import { checkDepth, isObject, type JsonObject, parseJsonBody } from "../object.ts";
@@ -45,12 +46,14 @@ export async function readText(request: Request): Promise<string> {
 
 /**
  * Reads the object in a request, in JSON, YAML, or for kinds that have such a form in protobuf; undefined when there is no body.
- * @param schemas structs of the kinds that may come in protobuf
+ * @param schemas structs of the kinds that are expected
+ * @param duplicates takes the paths of fields that the body has twice
  * @throws {StatusError} RequestEntityTooLarge, UnsupportedMediaType, BadRequest
  */
 export async function readValue(
   request: Request,
   schemas: Readonly<Record<string, string>>,
+  duplicates?: string[],
 ): Promise<unknown> {
   const contentType = contentTypeOf(request);
   const bytes = await readBytes(request);
@@ -61,15 +64,20 @@ export async function readValue(
       (_apiVersion, kind) => Object.hasOwn(schemas, kind) ? schemas[kind] : undefined,
     );
   }
-  return await parseBody(new TextDecoder().decode(bytes), contentType);
+  const text = new TextDecoder().decode(bytes);
+  const value = await parseBody(text, contentType, Object.keys(schemas)[0]);
+  if (duplicates !== undefined && JSON_TYPES.has(contentType)) duplicates.push(...duplicateFields(text));
+  return value;
 }
 
-/** A JSON or YAML value out of a body. @throws {StatusError} UnsupportedMediaType, BadRequest */
-export async function parseBody(text: string, contentType: string): Promise<unknown> {
+const JSON_TYPES: ReadonlySet<string> = new Set(["", "application/json"]);
+
+/** A JSON or YAML value out of a body. @param kind what it should be @throws {StatusError} UnsupportedMediaType, BadRequest */
+export async function parseBody(text: string, contentType: string, kind?: string): Promise<unknown> {
   switch (contentType) {
     case "":
     case "application/json":
-      return parseJsonBody(text);
+      return parseJsonBody(text, kind);
     case "application/yaml":
     case "application/apply-patch+yaml":
       return await parseYamlBody(text);
@@ -106,19 +114,34 @@ export function unsupported(contentType: string, accepted: readonly string[]): S
   );
 }
 
-/** A body that is an object with apiVersion and kind. @throws {StatusError} BadRequest */
-export function requireObject(value: unknown): JsonObject & { apiVersion: string; kind: string } {
+/** What a JSON value is in the words of Go's decoder. */
+export function goKind(value: unknown): string {
+  if (value === null || value === undefined) return "null";
+  return Array.isArray(value) ? "array" : typeof value === "boolean" ? "bool" : typeof value;
+}
+
+/**
+ * A body that is an object with apiVersion and kind.
+ * @param wanted the kind it should be of
+ * @throws {StatusError} BadRequest
+ */
+export function requireObject(
+  value: unknown,
+  wanted = "Object",
+): JsonObject & { apiVersion: string; kind: string } {
+  const unrecognized =
+    `the object provided is unrecognized (must be of type ${wanted}): couldn't get version/kind`;
   if (!isObject(value)) {
     throw new StatusError(
       "BadRequest",
-      "the object provided is unrecognized (must be of type Object): it is not an object",
+      `${unrecognized}; json parse error: json: cannot unmarshal ${goKind(value)} into an object`,
     );
   }
   const { apiVersion = "", kind = "" } = value;
   if (typeof apiVersion !== "string" || typeof kind !== "string") {
     throw new StatusError(
       "BadRequest",
-      "the object provided is unrecognized (must be of type Object): apiVersion and kind must be strings",
+      `${unrecognized}; json parse error: apiVersion and kind must be strings`,
     );
   }
   return { ...value, apiVersion, kind };

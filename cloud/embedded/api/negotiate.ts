@@ -27,13 +27,22 @@ const JSON_TYPES: ReadonlySet<string> = new Set(["application/json", "applicatio
  * @throws {StatusError} NotAcceptable when it accepts none, such as protobuf only
  */
 export function outputForm(accept: string | null): OutputForm {
+  let json = false;
   for (const { type, parameters } of parseAccept(accept)) {
     if (!JSON_TYPES.has(type)) continue;
+    json = true;
     const as = parameters.get("as");
     if (as === undefined) return "object";
     if (parameters.get("g") !== "meta.k8s.io" || parameters.get("v") !== "v1") continue;
     if (as === "Table") return "table";
     if (as === "PartialObjectMetadata" || as === "PartialObjectMetadataList") return "metadata";
+  }
+  if (!json) {
+    throw new StatusError(
+      "NotAcceptable",
+      "406: Not Acceptable\n\nAvailable representations: application/json, application/json;stream=watch",
+      { details: {} },
+    );
   }
   throw new StatusError(
     "NotAcceptable",

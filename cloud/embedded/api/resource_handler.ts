@@ -4,7 +4,7 @@ import type { Registry } from "../registry.ts";
 import { keyOfResource, type ResourceDefinition } from "../resources/definition.ts";
 import { methodNotAllowed, noSuchPath } from "../resources/errors.ts";
 import { APPLY_TYPE, applyObject } from "./apply.ts";
-import { contentTypeOf, parseBody, readText, readValue, unsupported } from "./body.ts";
+import { contentTypeOf, readText, readValue } from "./body.ts";
 import { isTrue, parseVersion } from "./list_options.ts";
 import { outputForm } from "./negotiate.ts";
 import { tooLarge } from "./paging.ts";
@@ -15,11 +15,14 @@ import type { WatchHub } from "./watch.ts";
 import {
   applyPatch,
   decodeObject,
+  decodePatched,
   kindOf,
+  parsePatch,
   patchTypesOf,
   readDeleteOptions,
   readDryRun,
   readFieldValidation,
+  unsupportedPatch,
 } from "./write.ts";
 import { readManager, refuseForce } from "./write_options.ts";
 
@@ -141,8 +144,9 @@ async function create(components: ResourceComponents, asked: ResourceRequest): P
   const dryRun = readDryRun(query.getAll("dryRun"));
   const validation = readFieldValidation(query);
   const warnings: string[] = [];
-  const body = await readValue(request, { [definition.kind]: definition.schema });
-  const object = decodeObject(body, kindOf(definition), validation, warnings);
+  const twice: string[] = [];
+  const body = await readValue(request, { [definition.kind]: definition.schema }, twice);
+  const object = decodeObject(body, kindOf(definition), validation, warnings, twice);
   const manager = readManager(request, query, "CreateOptions");
   const created = components.registry.create(definition, path.namespace ?? "", object, { dryRun, manager });
   return printWritten(components, asked, created, { status: 201, warnings });
@@ -152,21 +156,39 @@ async function update(components: ResourceComponents, asked: ResourceRequest): P
   const { request, definition, path, query } = asked;
   if (path.name === undefined) throw methodNotAllowed();
   outputForm(request.headers.get("accept"));
-  const dryRun = readDryRun(query.getAll("dryRun"));
+  const dryRun = readDryRun(query.getAll("dryRun"), "UpdateOptions");
+  const validation = readFieldValidation(query, "UpdateOptions");
   const warnings: string[] = [];
-  const body = await readValue(request, { [definition.kind]: definition.schema });
-  const object = decodeObject(body, kindOf(definition), readFieldValidation(query), warnings);
+  const twice: string[] = [];
+  const body = await readValue(request, { [definition.kind]: definition.schema }, twice);
+  const object = decodeObject(body, kindOf(definition), validation, warnings, twice);
   checkName(object, path.name, path.namespace);
   const ref = { namespace: path.namespace ?? "", name: path.name };
   const manager = readManager(request, query, "UpdateOptions");
+  if (
+    definition.createsOnUpdate &&
+    components.registry.cache(definition).get(ref.namespace, ref.name) === undefined
+  ) {
+    const created = components.registry.create(definition, ref.namespace, object, { dryRun, manager });
+    return printWritten(components, asked, created, { status: 201, warnings });
+  }
   const updated = components.registry.update(definition, ref, () => object, { dryRun, manager });
   return printWritten(components, asked, updated, { warnings });
 }
 
 /** The object of an update must be the one that the path names. @throws {StatusError} BadRequest */
 export function checkName({ metadata }: ApiObject, name: string, namespace: string | undefined): void {
+  if (namespace !== undefined && (metadata.namespace ?? "") !== "" && metadata.namespace !== namespace) {
+    throw new StatusError(
+      "BadRequest",
+      "the namespace of the provided object does not match the namespace sent on the request",
+    );
+  }
   if ((metadata.name ?? "") === "") {
-    throw new StatusError("BadRequest", "the name of the object must be set: metadata.name is empty");
+    throw new StatusError(
+      "BadRequest",
+      `the name of the object (${name} based on URL) was undeterminable: name must be provided`,
+    );
   }
   if (metadata.name !== name) {
     throw new StatusError(
@@ -174,14 +196,7 @@ export function checkName({ metadata }: ApiObject, name: string, namespace: stri
       `the name of the object (${metadata.name}) does not match the name on the URL (${name})`,
     );
   }
-  if (namespace === undefined) return;
-  if ((metadata.namespace ?? "") !== "" && metadata.namespace !== namespace) {
-    throw new StatusError(
-      "BadRequest",
-      `the namespace of the object (${metadata.namespace}) does not match the namespace on the request (${namespace})`,
-    );
-  }
-  metadata.namespace = namespace;
+  if (namespace !== undefined) metadata.namespace = namespace;
 }
 
 async function patch(components: ResourceComponents, asked: ResourceRequest): Promise<Response> {
@@ -203,22 +218,35 @@ export async function patchObject(
   if (contentType === APPLY_TYPE) return await applyObject(components, asked, subresource);
   if (!types.includes(contentType)) {
     await request.body?.cancel();
-    throw unsupported(contentType, [...types, APPLY_TYPE]);
+    throw unsupportedPatch();
   }
   refuseForce(query);
   const manager = readManager(request, query, "PatchOptions");
-  const dryRun = readDryRun(query.getAll("dryRun"));
-  const validation = readFieldValidation(query);
+  const dryRun = readDryRun(query.getAll("dryRun"), "PatchOptions");
+  const validation = readFieldValidation(query, "PatchOptions");
   const warnings: string[] = [];
-  const document = await parseBody(await readText(request), "application/json");
+  const document = parsePatch(await readText(request));
   const ref = { namespace: path.namespace ?? "", name: path.name ?? "" };
   const updated = components.registry.update(definition, ref, (current) => {
     const patched = applyPatch(current, document, contentType, definition.schema);
     warnings.length = 0;
-    return decodeObject(patched, kindOf(definition), validation, warnings);
-  }, { dryRun, subresource, manager });
+    const object = decodePatched(patched, kindOf(definition), validation, warnings);
+    checkName(object, ref.name, definition.namespaced ? ref.namespace : undefined);
+    return object;
+  }, { dryRun, subresource, manager, patched: true });
   return printWritten(components, asked, updated, { warnings });
 }
+
+/** Resources whose deletion is answered with the object. Upstream: k8s.io/kubernetes pkg/registry (ReturnDeletedObject) @ v1.33 */
+const SHOWN_WHEN_DELETED: ReadonlySet<string> = new Set([
+  "persistentvolumeclaims",
+  "persistentvolumes",
+  "pods",
+  "podtemplates",
+  "resourcequotas",
+  "serviceaccounts",
+  "services",
+]);
 
 const DELETE_OPTIONS = { DeleteOptions: "meta.v1.DeleteOptions" } as const;
 
@@ -228,7 +256,9 @@ async function remove({ registry, now }: ResourceComponents, asked: ResourceRequ
   const options = readDeleteOptions(await readValue(request, DELETE_OPTIONS), query);
   const name = path.name ?? "";
   const { object, removed } = registry.delete(definition, { namespace: path.namespace ?? "", name }, options);
-  if (!removed || keyOfResource(definition) === "pods") return printWritten({ now }, asked, object);
+  if (!removed || SHOWN_WHEN_DELETED.has(keyOfResource(definition))) {
+    return printWritten({ now }, asked, object);
+  }
   return jsonResponse(JSON.stringify({
     kind: "Status",
     apiVersion: "v1",
@@ -246,6 +276,7 @@ async function remove({ registry, now }: ResourceComponents, asked: ResourceRequ
 async function deleteCollection({ registry }: ResourceComponents, asked: ResourceRequest): Promise<Response> {
   const { request, definition, path, query } = asked;
   if (definition.namespaced && path.namespace === undefined) throw methodNotAllowed();
+  if (keyOfResource(definition) === "namespaces") throw methodNotAllowed();
   const options = readDeleteOptions(await readValue(request, DELETE_OPTIONS), query);
   const selection = readSelection(definition, path.namespace, query);
   const items: ApiObject[] = [];

@@ -42,6 +42,8 @@ export interface SubresourceComponents {
   tokens: ServiceAccountTokens;
 }
 
+/** The resource that conflicts of bindings name. */
+const BINDINGS = { group: "", resource: "pods/binding" } as const;
 const BINDING: KindOf = { apiVersion: "v1", kind: "Binding", schema: "core.v1.Binding" };
 const EVICTION: KindOf = { apiVersion: "policy/v1", kind: "Eviction", schema: "policy.v1.Eviction" };
 const TOKEN_REQUEST: KindOf = {
@@ -165,11 +167,11 @@ function bound(
     );
   }
   if (pod.metadata.deletionTimestamp !== undefined) {
-    throw conflict(definition, name, `pod ${name} is being deleted, cannot be assigned to a host`);
+    throw conflict(BINDINGS, name, `pod ${name} is being deleted, cannot be assigned to a host`);
   }
   const nodeName = textAt(pod, "spec", "nodeName");
   if (nodeName !== "") {
-    throw conflict(definition, name, `pod ${name} is already assigned to node ${JSON.stringify(nodeName)}`);
+    throw conflict(BINDINGS, name, `pod ${name} is already assigned to node ${JSON.stringify(nodeName)}`);
   }
   const status = objectAt(pod, "status");
   const conditions = objectsAt(status, "conditions").filter((c) => c.type !== "PodScheduled");

@@ -1,41 +1,61 @@
 import { StatusError } from "../../../common/errors/mod.ts";
 import type { DeleteOptions } from "../deletion.ts";
-import { type ApiObject, isObject, type JsonObject, objectAt, textAt } from "../object.ts";
+import { type ApiObject, checkDepth, isObject, type JsonObject, objectAt, textAt } from "../object.ts";
 import { applyJsonPatch } from "../patch/json_patch.ts";
 import { applyMergePatch } from "../patch/merge_patch.ts";
 import { applyStrategicPatch } from "../patch/strategic_patch.ts";
 import { apiVersionOf, type ResourceDefinition } from "../resources/definition.ts";
 import { conform, type SchemaFindings } from "../schema/check.ts";
-import { invalid, invalidObject } from "../resources/field_error.ts";
-import { requireObject, unsupported } from "./body.ts";
+import { invalid, invalidObject, notSupported } from "../resources/field_error.ts";
+import { SCHEMA } from "../schema/schema.ts";
+import { goKind, requireObject } from "./body.ts";
+import type { WriteKind } from "./write_options.ts";
 
 /** What to do about fields the type does not have. Upstream: k8s.io/apimachinery meta/v1 (FieldValidation…) @ v1.32 */
 export type FieldValidation = "Strict" | "Warn" | "Ignore";
 
 /** Reads `fieldValidation`. @default "Warn" @throws {StatusError} */
-export function readFieldValidation(query: URLSearchParams): FieldValidation {
+export function readFieldValidation(
+  query: URLSearchParams,
+  options: WriteKind = "CreateOptions",
+): FieldValidation {
   const value = query.get("fieldValidation") ?? "";
   if (value === "") return "Warn";
   if (value === "Strict" || value === "Warn" || value === "Ignore") return value;
-  throw new StatusError(
-    "Invalid",
-    `CreateOptions.meta.k8s.io "" is invalid: fieldValidation: Unsupported value: ${
-      JSON.stringify(value.slice(0, 100))
-    }: supported values: "Ignore", "Strict", "Warn"`,
-  );
+  throw invalidObject({ group: "meta.k8s.io", kind: options }, "", [
+    notSupported("fieldValidation", value.slice(0, 100), ["", "Ignore", "Strict", "Warn"]),
+  ]);
 }
 
 /** Reads `dryRun`. @throws {StatusError} */
-export function readDryRun(values: readonly unknown[]): boolean {
+export function readDryRun(
+  values: readonly unknown[],
+  options: WriteKind | "DeleteOptions" = "CreateOptions",
+): boolean {
   if (values.length === 0) return false;
   if (values.every((value) => value === "All")) return true;
-  throw new StatusError(
-    "Invalid",
-    `CreateOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: ${
-      JSON.stringify(values).slice(0, 200)
-    }: supported values: "All"`,
-  );
+  const given = values.slice(0, 10).map((value) => JSON.stringify(value)?.slice(0, 100)).join(", ");
+  throw invalidObject({ group: "meta.k8s.io", kind: options }, "", [{
+    reason: "FieldValueNotSupported",
+    field: "dryRun",
+    message: `Unsupported value: []string{${given}}: supported values: "All"`,
+  }]);
 }
+
+/** A body that cannot be read as the kind it should be of. */
+export class DecodeError extends StatusError {
+  /** What is wrong, without what it was to be. */
+  readonly why: string;
+
+  constructor(kind: string, apiVersion: string, wanted: string, why: string) {
+    const version = apiVersion.split("/").at(-1);
+    super("BadRequest", `${kind} in version "${version}" cannot be handled as a ${wanted}: ${why}`);
+    this.why = why;
+  }
+}
+
+/** Where Kubernetes' own kinds are registered, as its messages say. */
+const SCHEME = '"pkg/runtime/scheme.go:110"';
 
 /** A kind that a request body may have. */
 export interface KindOf {
@@ -63,6 +83,7 @@ export function kindOf(definition: ResourceDefinition): KindOf {
 /**
  * An object out of a request: of the kind, with the fields of its type only.
  * @param warnings takes what the client should be told
+ * @param duplicates paths of fields that the body has twice
  * @throws {StatusError} BadRequest
  */
 export function decodeObject(
@@ -70,9 +91,10 @@ export function decodeObject(
   wanted: KindOf,
   validation: FieldValidation,
   warnings: string[],
+  duplicates: readonly string[] = [],
 ): ApiObject {
   const { custom } = wanted;
-  const given = requireObject(value);
+  const given = requireObject(value, wanted.kind);
   if (custom && given.kind !== "" && given.apiVersion === wanted.apiVersion && given.kind !== wanted.kind) {
     const [group = ""] = wanted.apiVersion.split("/");
     throw invalidObject({ group, kind: given.kind.slice(0, 200) }, textAt(given, "metadata", "name"), [
@@ -89,39 +111,53 @@ export function decodeObject(
       }'`,
     );
   }
-  if (given.apiVersion !== "" && given.apiVersion !== wanted.apiVersion) {
-    throw new StatusError(
-      "BadRequest",
-      `the API version in the data (${
-        given.apiVersion.slice(0, 200)
-      }) does not match the expected API version (${wanted.apiVersion})`,
-    );
+  const [apiVersion, kind] = [given.apiVersion.slice(0, 200), given.kind.slice(0, 200)];
+  if (apiVersion !== "" && apiVersion !== wanted.apiVersion) {
+    const message = `no kind ${JSON.stringify(kind || wanted.kind)} is registered for version ${
+      JSON.stringify(apiVersion)
+    } in scheme ${SCHEME}`;
+    throw custom
+      ? new StatusError(
+        "BadRequest",
+        `the API version in the data (${apiVersion}) does not match the expected API version (${wanted.apiVersion})`,
+      )
+      : new DecodeError(wanted.kind, wanted.apiVersion, wanted.kind, message);
   }
-  if (given.kind !== "" && given.kind !== wanted.kind) {
-    throw new StatusError(
-      "BadRequest",
-      `no kind ${JSON.stringify(given.kind.slice(0, 200))} is expected here: the request is for ${
-        JSON.stringify(wanted.kind)
-      }`,
+  if (kind !== "" && kind !== wanted.kind) {
+    const known = SCHEMA[wanted.schema.replace(/[^.]+$/, kind)] !== undefined;
+    const version = wanted.apiVersion.split("/").at(-1);
+    const group = wanted.schema.split(".")[0];
+    throw new DecodeError(
+      kind,
+      wanted.apiVersion,
+      wanted.kind,
+      known
+        ? `converting (${version}.${kind}) to (${group}.${wanted.kind}): unknown conversion`
+        : `no kind ${JSON.stringify(kind)} is registered for version ${
+          JSON.stringify(wanted.apiVersion)
+        } in scheme ${SCHEME}`,
     );
   }
   const found: SchemaFindings = { unknown: [], errors: [] };
   const checked = wanted.conform?.(given, found) ?? conform(given, `@${wanted.schema}`, "", found);
   if (found.errors.length > 0) {
-    throw new StatusError(
-      "BadRequest",
-      `${wanted.kind} in version "${
-        wanted.apiVersion.split("/").at(-1)
-      }" cannot be handled as a ${wanted.kind}: ${found.errors.join(", ")}`,
+    throw new DecodeError(
+      wanted.kind,
+      wanted.apiVersion,
+      wanted.kind,
+      wanted.conform ? found.errors.join(", ") : found.errors[0]!,
     );
   }
-  const texts = found.unknown.map((path) => `unknown field ${JSON.stringify(path)}`);
+  const texts = [
+    ...duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`),
+    ...found.unknown.map((path) => `unknown field ${JSON.stringify(path)}`),
+  ];
   if (texts.length > 0 && validation === "Strict") {
-    throw new StatusError(
-      "BadRequest",
-      `${wanted.kind} in version "${
-        wanted.apiVersion.split("/").at(-1)
-      }" cannot be handled as a ${wanted.kind}: strict decoding error: ${texts.join(", ")}`,
+    throw new DecodeError(
+      wanted.kind,
+      wanted.apiVersion,
+      wanted.kind,
+      `strict decoding error: ${texts.join(", ")}`,
     );
   }
   if (validation === "Warn") warnings.push(...texts);
@@ -155,27 +191,81 @@ export function applyPatch(current: ApiObject, patch: unknown, contentType: stri
     case "application/json-patch+json":
       return applyJsonPatch(current, patch);
     case "application/merge-patch+json":
-      return applyMergePatch(current, requirePatch(patch));
+      return applyMergePatch(current, requirePatch(patch, "error decoding patch: "));
     case "application/strategic-merge-patch+json":
-      return applyStrategicPatch(structuredClone(current), requirePatch(patch), `@${schema}`);
+      return applyStrategicPatch(structuredClone(current), requirePatch(patch, ""), `@${schema}`);
     default:
-      throw unsupported(contentType, PATCH_TYPES);
+      throw unsupportedPatch();
   }
 }
 
-function requirePatch(patch: unknown): JsonObject {
+/** The error for a patch of a type that is not known, or not for this resource. */
+export function unsupportedPatch(): StatusError {
+  return new StatusError("UnsupportedMediaType", "415: Unsupported Media Type", { details: {} });
+}
+
+/** Reads a patch. @throws {StatusError} BadRequest */
+export function parsePatch(text: string): unknown {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new StatusError(
+      "BadRequest",
+      `error decoding patch: ${cause instanceof Error ? cause.message : cause}`,
+      {
+        cause,
+      },
+    );
+  }
+  checkDepth(value);
+  return value;
+}
+
+/**
+ * Reads what a patch made of an object. What is wrong with it is the patch's fault.
+ * @throws {StatusError} Invalid
+ */
+export function decodePatched(
+  patched: unknown,
+  kind: KindOf,
+  validation: FieldValidation,
+  warnings: string[],
+): ApiObject {
+  try {
+    return decodeObject(patched, kind, validation, warnings);
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    const value = JSON.stringify(JSON.stringify(patched).slice(0, MAX_SHOWN_CHARS));
+    const message = `Invalid value: ${value}: ${error.why}`;
+    throw new StatusError("Invalid", ` "" is invalid: patch: ${message}`, {
+      cause: error,
+      details: { causes: [{ reason: "FieldValueInvalid", message, field: "patch" }] },
+    });
+  }
+}
+
+/** Most characters of a patched object that a message shows. */
+const MAX_SHOWN_CHARS = 10_000;
+
+function requirePatch(patch: unknown, prefix: string): JsonObject {
   if (isObject(patch)) return patch;
-  throw new StatusError("BadRequest", "error decoding patch: the patch must be an object");
+  throw new StatusError(
+    "BadRequest",
+    `${prefix}json: cannot unmarshal ${goKind(patch)} into Go value of type map[string]interface {}`,
+  );
 }
 
 /** Reads DeleteOptions out of the body and the query. @throws {StatusError} BadRequest, Invalid */
 export function readDeleteOptions(body: unknown, query: URLSearchParams): DeleteOptions {
   const given = isObject(body) ? body : {};
-  const kind = given.kind ?? "DeleteOptions";
+  const { kind = "DeleteOptions", apiVersion = "v1" } = given;
   if (kind !== "DeleteOptions") {
     throw new StatusError(
       "BadRequest",
-      `DeleteOptions are expected, not ${JSON.stringify(kind).slice(0, 100)}`,
+      `no kind ${JSON.stringify(kind).slice(0, 100)} is registered for version ${
+        JSON.stringify(apiVersion).slice(0, 100)
+      } in scheme ${SCHEME}`,
     );
   }
   const options: DeleteOptions = {};
@@ -192,6 +282,12 @@ export function readDeleteOptions(body: unknown, query: URLSearchParams): Delete
     options.gracePeriodSeconds = grace;
   }
   const orphan = given.orphanDependents ?? query.get("orphanDependents") ?? undefined;
+  const asked = given.propagationPolicy ?? query.get("propagationPolicy") ?? undefined;
+  if (orphan !== undefined && asked !== undefined) {
+    throw invalidObject({ group: "meta.k8s.io", kind: "DeleteOptions" }, "", [
+      invalid("propagationPolicy", asked, "orphanDependents and deletionPropagation cannot be both set"),
+    ]);
+  }
   const policy = given.propagationPolicy ?? query.get("propagationPolicy") ??
     (orphan === undefined || orphan === null
       ? undefined
@@ -217,7 +313,7 @@ export function readDeleteOptions(body: unknown, query: URLSearchParams): Delete
     };
   }
   const dryRun = Array.isArray(given.dryRun) ? given.dryRun : query.getAll("dryRun");
-  options.dryRun = readDryRun(dryRun);
+  options.dryRun = readDryRun(dryRun, "DeleteOptions");
   return options;
 }
 

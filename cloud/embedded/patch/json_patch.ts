@@ -17,12 +17,17 @@ interface Operation {
  */
 export function applyJsonPatch(target: unknown, patch: unknown): unknown {
   if (!Array.isArray(patch)) {
-    throw new StatusError("BadRequest", "error decoding patch: a JSON patch must be an array");
+    throw new StatusError(
+      "BadRequest",
+      `error decoding patch: json: cannot unmarshal ${
+        typeof patch === "boolean" ? "bool" : typeof patch
+      } into Go value of type []handlers.jsonPatchOp`,
+    );
   }
   if (patch.length > MAX_OPERATIONS) {
     throw new StatusError(
       "RequestEntityTooLarge",
-      `The allowed maximum operations in a JSON patch is ${MAX_OPERATIONS}, got ${patch.length}`,
+      `Request entity too large: The allowed maximum operations in a JSON patch is ${MAX_OPERATIONS}, got ${patch.length}`,
     );
   }
   let document = structuredClone(target);
@@ -83,10 +88,7 @@ function applyOperation(document: unknown, { op, path, from, value }: Operation)
       if (!jsonEqual(get(document, path), value)) throw misfit("test", path, "the value is another");
       return document;
     default:
-      throw new StatusError(
-        "BadRequest",
-        `error decoding patch: unknown operation ${JSON.stringify(op.slice(0, 100))}`,
-      );
+      throw misfit("apply", path, `${JSON.stringify(op.slice(0, 100))} is no operation`);
   }
 }
 
@@ -139,10 +141,7 @@ function misfit(doing: string, path: readonly string[], why: string): StatusErro
     0,
     500,
   );
-  return new StatusError(
-    "Invalid",
-    `the server rejected our request due to an error in our request: Cannot ${doing} ${
-      JSON.stringify(pointer)
-    }: ${why}`,
-  );
+  return new StatusError("Invalid", "the server rejected our request due to an error in our request", {
+    details: { causes: [{ message: `Cannot ${doing} ${JSON.stringify(pointer)}: ${why}` }] },
+  });
 }

@@ -23,7 +23,7 @@ function mergeMap(target: unknown, patch: JsonObject, type: TypeSchema | undefin
     if (directive === "replace") return cleaned(patch);
     if (directive === "delete") return undefined;
     if (directive !== "merge") {
-      throw badPatch(`unknown patch type: ${JSON.stringify(directive).slice(0, 100)}`);
+      throw badPatch(`unknown patch type: ${goText(directive)} in map: ${goText(patch)}`);
     }
   }
   const merged: JsonObject = isObject(target) ? { ...target } : {};
@@ -52,7 +52,10 @@ function mergeMap(target: unknown, patch: JsonObject, type: TypeSchema | undefin
         : mergeMap(merged[key], value, field);
       if (result === undefined) delete merged[key];
       else setField(merged, key, result);
-    } else setField(merged, key, value);
+    } else {
+      if (isObject(merged[key])) throw notRestored(patch, value);
+      setField(merged, key, value);
+    }
   }
   for (const [key, order] of Object.entries(patch)) {
     if (!key.startsWith(ELEMENT_ORDER)) continue;
@@ -107,14 +110,16 @@ function mergeList(
         items.length = 0;
         continue;
       }
-      if (id === undefined) throw badPatch(`map: does not contain declared merge key: ${key}`);
+      if (id === undefined) {
+        throw badPatch(`map: ${goText(item)} does not contain declared merge key: ${key}`);
+      }
       for (let i = items.length - 1; i >= 0; i--) {
         const present = items[i];
         if (isObject(present) && jsonEqual(present[key], id)) items.splice(i, 1);
       }
       continue;
     }
-    if (id === undefined) throw badPatch(`map: does not contain declared merge key: ${key}`);
+    if (id === undefined) throw badPatch(`map: ${goText(item)} does not contain declared merge key: ${key}`);
     const merged = mergeMap(at < 0 ? undefined : items[at], item, schema.list);
     if (merged === undefined) continue;
     if (at < 0) items.push(merged);
@@ -163,6 +168,25 @@ function requireList(value: unknown, key: string): unknown[] {
   throw badPatch(`${key} must be a list`);
 }
 
+/** The error for a scalar in the place of an object. */
+function notRestored(patch: JsonObject, value: unknown): StatusError {
+  const type = typeof value === "number" ? "int64" : typeof value === "boolean" ? "bool" : "string";
+  const message = `Invalid value: ${JSON.stringify(goText(patch))}: cannot restore map from ${type}`;
+  return new StatusError("Invalid", ` "" is invalid: patch: ${message}`, {
+    details: { causes: [{ reason: "FieldValueInvalid", message, field: "patch" }] },
+  });
+}
+
 function badPatch(why: string): StatusError {
-  return new StatusError("BadRequest", `invalid strategic merge patch: ${why}`);
+  return new StatusError("BadRequest", why);
+}
+
+/** A value as Go prints it, cut off where it is long. */
+function goText(value: unknown): string {
+  const print = (v: unknown): string => {
+    if (Array.isArray(v)) return `[${v.map(print).join(" ")}]`;
+    if (!isObject(v)) return v === null || v === undefined ? "<nil>" : String(v);
+    return `map[${Object.keys(v).sort().map((key) => `${key}:${print(v[key])}`).join(" ")}]`;
+  };
+  return print(value).slice(0, 1000);
 }

@@ -12,6 +12,8 @@ export const COORDINATION: readonly ResourceDefinition[] = [{
   kind: "Lease",
   namespaced: true,
   schema: "coordination.v1.Lease",
+  createsOnUpdate: true,
+  needsVersion: true,
   durability: "process",
   columns: [NAME, { name: "Holder" }, AGE],
   row: (o, now) => [o.metadata.name ?? "", textAt(o, "spec", "holderIdentity"), ageOf(o, now)],

@@ -32,8 +32,21 @@ function validateData(object: ApiObject, fields: readonly string[]): FieldError[
         : text.length * 0.75;
     }
   }
-  if (bytes > MAX_DATA_BYTES) errors.push(tooLong("data", MAX_DATA_BYTES));
+  if (bytes > MAX_DATA_BYTES) {
+    errors.push(tooLong(object.kind === "ConfigMap" ? "[]" : "data", MAX_DATA_BYTES));
+  }
   return errors;
+}
+
+function validateConfigMap(object: ApiObject): FieldError[] {
+  const errors: FieldError[] = [];
+  const binary = objectAt(object, "binaryData");
+  for (const key of Object.keys(objectAt(object, "data"))) {
+    if (Object.hasOwn(binary, key)) {
+      errors.push(invalid(`data[${key.slice(0, 300)}]`, key, "duplicate of key present in binaryData"));
+    }
+  }
+  return [...errors, ...validateData(object, ["data", "binaryData"])];
 }
 
 function validateImmutable(object: ApiObject, old: ApiObject, fields: readonly string[]): FieldError[] {
@@ -103,7 +116,7 @@ export const CORE: readonly ResourceDefinition[] = [
     schema: "core.v1.ConfigMap",
     columns: [NAME, { name: "Data", type: "string" }, AGE],
     row: (o, now) => [o.metadata.name ?? "", countData(o, ["data", "binaryData"]), ageOf(o, now)],
-    validate: (o) => validateData(o, ["data", "binaryData"]),
+    validate: validateConfigMap,
     validateUpdate: (o, old) => validateImmutable(o, old, ["data", "binaryData"]),
   },
   {
@@ -125,7 +138,9 @@ export const CORE: readonly ResourceDefinition[] = [
       o.metadata.labels = { ...o.metadata.labels, "kubernetes.io/metadata.name": o.metadata.name ?? "" };
     },
     prepareForCreate: (o) => {
-      o.spec = { finalizers: ["kubernetes"] };
+      const given = objectAt(o, "spec").finalizers;
+      const finalizers = Array.isArray(given) ? given : [];
+      o.spec = { finalizers: finalizers.includes("kubernetes") ? finalizers : [...finalizers, "kubernetes"] };
       o.status = { phase: "Active" };
     },
     prepareForUpdate: (o, old) => {

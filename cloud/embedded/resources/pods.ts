@@ -114,6 +114,7 @@ export const PODS: readonly ResourceDefinition[] = [{
   namespaced: true,
   schema: "core.v1.Pod",
   status: "statusAndMetadata",
+  generation: true,
   selectableFields: [
     "spec.nodeName",
     "spec.restartPolicy",

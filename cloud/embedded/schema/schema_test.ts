@@ -26,7 +26,7 @@ Deno.test("conform() keeps what the type has and reports the rest", () => {
   assert.equal(found.errors.length, 1);
   assert.match(
     found.errors[0]!,
-    /cannot unmarshal number into Go struct field spec.restartPolicy of type string/,
+    /cannot unmarshal number into Go struct field PodSpec.spec.restartPolicy of type string/,
   );
 });
 

@@ -37,6 +37,12 @@ export const TRANSPORT = area("transport", {
     const ns = await c.namespace();
     await c.api.post(mapsOf(ns), { metadata: { name: "big" }, data: { k: "x".repeat(300_000) } });
     const packed = await raw(c, `${mapsOf(ns)}/big`, { "accept-encoding": "gzip" });
+    if (c.plane.kind === "embedded") {
+      // It serves one machine, or a few near it: compressing would cost more than it saves.
+      assert.equal(packed.headers["content-encoding"], undefined);
+      assert.equal(Number(packed.headers["content-length"]), packed.body.length);
+      return;
+    }
     assert.equal(packed.headers["content-encoding"], "gzip");
     assert.match(String(packed.headers.vary), /Accept-Encoding/i);
     assert.ok(packed.body.length < 20_000, `${packed.body.length} bytes`);
