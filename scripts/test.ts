@@ -140,7 +140,7 @@ async function main(): Promise<void> {
     add({ passed: 0, failed: await show(Deno.execPath(), ["task", "--quiet", task]) ? 0 : 1, skipped: 0 });
   }
   add(await runTests("unit", ["common", "cloud", "edge", "keadm", "scripts", "crds"], ["--parallel"]));
-  add(await runTests("integration", ["tests/integration"], []));
+  add(await runTests("integration", ["tests/integration", "tests/wire"], []));
   add(await runTests("end to end", ["tests/e2e"], []));
   add(await runTests("real cluster", ["tests/real_cluster"], []));
   const { NEEDS } = await import("../tests/support/needs.ts");
