@@ -9,6 +9,7 @@ import type { RequestMetrics } from "./api/request_metrics.ts";
 import { handleResource, jsonResponse, type ResourceComponents } from "./api/resource_handler.ts";
 import { answerReview } from "./api/reviews.ts";
 import type { Authenticator } from "./auth/authenticator.ts";
+import { guardCreation } from "./auth/creation.ts";
 import { guardEscalation } from "./auth/escalation.ts";
 import { forbidden } from "./auth/forbidden.ts";
 import { impersonated } from "./auth/impersonation.ts";
@@ -127,7 +128,12 @@ export class ApiServer {
     }
     const found = registry.table.find(asked.group, asked.version, asked.resource);
     if (found === undefined) throw noSuchPath();
-    const definition = guardEscalation(found, user, authorizer);
+    const definition = guardCreation(
+      guardEscalation(found, user, authorizer),
+      user,
+      authorizer,
+      attributes,
+    );
     return await handleResource(this.#components, { request, definition, path: asked, query });
   }
 
