@@ -13,7 +13,6 @@ import type { Logging } from "../common/core/mod.ts";
 import {
   type CredentialAnswer,
   type CredentialQuestion,
-  findTokenEndpoint,
   type KubeClientConfig,
   KubeConfigError,
   remoteCredentials,
@@ -44,6 +43,7 @@ import {
   kubePermissions,
   readKubeAccess,
   waitForApi,
+  waitForIssuer,
 } from "./kube_access.ts";
 import { monitor } from "./monitor/mod.ts";
 import { idleModules } from "./supported.ts";
@@ -143,7 +143,7 @@ export function cloudCore(
       await waitForApi(kube, wait);
       return { kube: await readAgain(kube), credentials: () => undefined };
     }
-    if (kube.oidc !== undefined) kube.oidc.tokenEndpoint = await findTokenEndpoint(kube.oidc);
+    if (kube.oidc !== undefined) kube.oidc.tokenEndpoint = await waitForIssuer(kube.oidc, wait);
     const peers = new Map(["main", "hub", "controllers"].map((name) => [name, new MessageChannel()]));
     const given = start<CredentialsInit>({
       name: "credentials",

@@ -1,11 +1,13 @@
 /** How cloudcore reaches the Kubernetes API, and what it must be allowed for that. */
-import { findStatusError } from "../common/errors/mod.ts";
+import { errorText, findStatusError } from "../common/errors/mod.ts";
 import {
   createKubeClient,
   type CredentialSource,
+  findTokenEndpoint,
   keptPartial,
   type KubeClientConfig,
   loadKubeConfig,
+  type OidcConfig,
 } from "../common/kubeclient/mod.ts";
 import { backoffMs, type Clock, type Logger } from "../common/module/mod.ts";
 import type { CloudCoreConfig, ControlPlane } from "./config/mod.ts";
@@ -101,6 +103,26 @@ export async function waitForApi(
       const isOwn = status.message.startsWith("Cannot get ") || status.message.startsWith("Cannot read ");
       if (isOwn && status.message !== told) log.warning("Waiting for credentials", { err: status.message });
       told = status.message;
+      await clock.sleep(backoffMs(attempt, RETRY, Math.random()), { signal });
+    }
+  }
+}
+
+/** Where the issuer of a user exchanges tokens, waiting for the issuer, however long; why it waits is told once. */
+export async function waitForIssuer(
+  oidc: OidcConfig,
+  { clock, log, signal }: { clock: Clock; log: Logger; signal: AbortSignal },
+): Promise<string> {
+  let told = "";
+  for (let attempt = 0;; attempt++) {
+    try {
+      return await findTokenEndpoint(oidc);
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      if (findStatusError(error) === undefined) throw error;
+      const text = errorText(error);
+      if (text !== told) log.warning("Waiting for credentials", { err: text });
+      told = text;
       await clock.sleep(backoffMs(attempt, RETRY, Math.random()), { signal });
     }
   }

@@ -82,8 +82,8 @@ Deno.test("every role is bound, to cloudcore and to nobody else", async () => {
 });
 
 Deno.test("messages about missing rights name the file and the roles that have them", async () => {
-  const [, file] = /cloud\/install\/(\S+\.yaml)/.exec(RIGHTS_FROM) ?? [];
-  const roles = (await manifests(file!)).filter(({ kind }) => kind === "ClusterRole");
+  const files = [...RIGHTS_FROM.matchAll(/cloud\/install\/(\S+\.yaml)/g)].map(([, file]) => file!);
+  const roles = (await Promise.all(files.map(manifests))).flat().filter(({ kind }) => kind === "ClusterRole");
   for (const { metadata: { name } } of roles) assert.ok(RIGHTS_FROM.includes(name), name);
 });
 

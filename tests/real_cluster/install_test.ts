@@ -67,6 +67,24 @@ Deno.test({
       assert.equal(await may("update", "secrets", "-n", "default"), false);
       assert.equal(await may("delete", "secrets", "-n", "kubeedge"), false);
     });
+
+    await t.step(
+      "the commands of the README make a kubeconfig of the service account, and of nobody else",
+      async () => {
+        const readme = await Deno.readTextFile(`${INSTALL}/README.md`);
+        const [, commands = ""] = /## Outside a cluster\n+```\n([^`]+)```/.exec(readme) ?? [];
+        const { code, stderr } = await runToEnd("sh", ["-eu"], {
+          cwd: cluster.directory,
+          env: { KUBECONFIG: cluster.admin },
+          stdin: commands.replaceAll("cloud/install", INSTALL),
+        });
+        assert.equal(code, 0, stderr);
+        const file = `${cluster.directory}/cloudcore.kubeconfig`;
+        assert.doesNotMatch(await Deno.readTextFile(file), /client-key-data/);
+        const who = await kubectl(file, ["auth", "whoami", "-o", "jsonpath={.status.userInfo.username}"]);
+        assert.equal(who, "system:serviceaccount:kubeedge:cloudcore");
+      },
+    );
   },
 });
 
@@ -97,7 +115,7 @@ Deno.test({
         const line = await cloud.says(new RegExp(`${MISSING.source} verb="${verb}" resource="${resource}"`));
         assert.match(
           line,
-          / user="system:serviceaccount:kubeedge:cloudcore" fix="kubectl apply -f cloud\/install\/2-rbac\.yaml/,
+          / user="system:serviceaccount:kubeedge:cloudcore" fix="kubectl apply -f .*cloud\/install\/2-rbac\.yaml/,
         );
       }
       await cloud.says(
