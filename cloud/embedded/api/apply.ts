@@ -119,11 +119,47 @@ function parseJson(text: string): unknown {
   }
 }
 
+/** What YAML 1.1 reads otherwise than 1.2, and the real server's parser with it. Upstream: sigs.k8s.io/yaml goyaml.v2/resolve.go */
+const OLD_SCALARS: ReadonlyArray<{ tag: string; test: RegExp; value: (source: string) => unknown }> = [
+  {
+    tag: "tag:yaml.org,2002:bool",
+    test: /^(?:y|Y|yes|Yes|YES|on|On|ON)$/,
+    value: () => true,
+  },
+  {
+    tag: "tag:yaml.org,2002:bool",
+    test: /^(?:n|N|no|No|NO|off|Off|OFF)$/,
+    value: () => false,
+  },
+  {
+    tag: "tag:yaml.org,2002:int",
+    test: /^[-+]?0[0-7]+$/,
+    value: (source) => parseInt(source, 8),
+  },
+];
+
 async function parseYaml(text: string, validation: FieldValidation, warnings: string[]): Promise<unknown> {
   // The library takes megabytes, and kubectl sends JSON.
-  const { LineCounter, parseDocument } = await import("yaml");
+  const { LineCounter, parseAllDocuments, Scalar } = await import("yaml");
   const lines = new LineCounter();
-  const document = parseDocument(text, { schema: "core", lineCounter: lines, prettyErrors: false });
+  const documents = parseAllDocuments(text, {
+    schema: "core",
+    merge: true,
+    lineCounter: lines,
+    prettyErrors: false,
+    customTags: (tags) => [
+      ...OLD_SCALARS.map(({ tag, test, value }) => ({
+        tag,
+        test,
+        default: true,
+        resolve: (source: string) => new Scalar(value(source)),
+      })),
+      ...tags,
+    ],
+  });
+  // Of several documents the real server reads the first.
+  const [document] = "empty" in documents ? [] : documents;
+  if (document === undefined) return null;
   const twice: string[] = [];
   for (const error of document.errors) {
     if (error.code !== "DUPLICATE_KEY") {
