@@ -156,8 +156,7 @@ export class ApiServer {
     if (path === "/") {
       return json({
         paths: [
-          "/api",
-          "/apis",
+          ...this.discovery.paths(),
           "/healthz",
           "/livez",
           "/metrics",
@@ -165,13 +164,17 @@ export class ApiServer {
           "/openapi/v3",
           "/readyz",
           "/version",
-        ],
+        ].sort(),
       });
     }
     if (path === "/api" || path === "/apis") {
       const version = aggregatedDiscovery(accept);
       if (version === undefined) {
-        return json(path === "/api" ? this.discovery.coreVersions() : this.discovery.groupList());
+        return json(
+          path === "/api"
+            ? this.discovery.coreVersions(new URL(request.url).host)
+            : this.discovery.groupList(),
+        );
       }
       const response = json(this.discovery.aggregated(path === "/api" ? "core" : "groups", version));
       response.headers.set(
@@ -180,7 +183,7 @@ export class ApiServer {
       );
       return response;
     }
-    if (path.startsWith("/openapi/")) return this.#openApi.answer(path, request.headers.get("accept"));
+    if (path.startsWith("/openapi/")) return this.#openApi.answer(path, request.headers);
     const parts = path.slice(1).split("/");
     if (parts[0] === "api" && parts.length === 2) return json(this.discovery.resourceList("", parts[1]!));
     if (parts[0] === "apis" && parts.length === 2) return json(this.discovery.group(parts[1]!));

@@ -470,6 +470,11 @@ test("events are one store under two groups", async (api) => {
     metadata: { name: "e" },
     eventTime: "2026-01-01T00:00:00.000000Z",
     note: "hello",
+    type: "Normal",
+    reason: "Tested",
+    action: "Testing",
+    reportingController: "example.com/test",
+    reportingInstance: "test-1",
     regarding,
   });
   const core = await api.request(

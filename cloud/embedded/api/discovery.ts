@@ -57,7 +57,8 @@ const VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "
 const CUSTOM_VERBS = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
 const TERMINATING_VERBS = ["delete", "deletecollection", "get", "list", "watch"];
 
-function verbsOf({ custom }: ResourceDefinition): readonly string[] {
+function verbsOf({ custom, group, resource }: ResourceDefinition): readonly string[] {
+  if (group === "" && resource === "namespaces") return VERBS.filter((verb) => verb !== "deletecollection");
   if (custom === undefined) return VERBS;
   return custom.terminating ? TERMINATING_VERBS : CUSTOM_VERBS;
 }
@@ -141,9 +142,19 @@ export class Discovery {
     return this.#versions;
   }
 
-  /** `/api`. */
-  coreVersions(): object {
-    return { kind: "APIVersions", versions: ["v1"], serverAddressByClientCIDRs: [] };
+  /** `/api`. @param serverAddress host and port that clients reach the server by */
+  coreVersions(serverAddress: string): object {
+    const serverAddressByClientCIDRs = [{ clientCIDR: "0.0.0.0/0", serverAddress }];
+    return { kind: "APIVersions", versions: ["v1"], serverAddressByClientCIDRs };
+  }
+
+  /** The paths of all that discovery tells of. */
+  paths(): string[] {
+    const versions = this.#versions.map(({ group, version }) =>
+      group === "" ? `/api/${version}` : `/apis/${group}/${version}`
+    );
+    const groups = this.#groups().filter(({ group }) => group !== "").map(({ group }) => `/apis/${group}`);
+    return ["/api", "/apis", ...groups, ...versions];
   }
 
   /** `/apis`. */

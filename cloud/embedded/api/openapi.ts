@@ -4,10 +4,31 @@ import type { ResourceDefinition } from "../resources/definition.ts";
 import { noSuchPath } from "../resources/errors.ts";
 import type { ResourceTable } from "../resources/table.ts";
 import { SCHEMA, type StructSchema, type TypeSchema } from "../schema/schema.ts";
+import { REVIEWS } from "./discovery.ts";
 import { parseAccept } from "./negotiate.ts";
 import { printOpenApiV2, V2_PROTOBUF } from "./openapi_protobuf.ts";
 
 const INFO = { title: "Kubernetes", version: "v1.32.4" } as const;
+
+/** What a document needs to know of a resource. */
+type Described =
+  & Pick<
+    ResourceDefinition,
+    "group" | "version" | "resource" | "kind" | "namespaced" | "schema" | "custom" | "listKind"
+  >
+  & { /** Whether it is asked and not stored. */ review?: true };
+
+const REVIEWED: readonly Described[] = REVIEWS.map((
+  { group, version, resource, kind, namespaced = false },
+) => ({
+  group,
+  version,
+  resource,
+  kind,
+  namespaced,
+  schema: `${group.split(".")[0]}.${version}.${kind}`,
+  review: true,
+}));
 
 const PREFIX: Readonly<Record<"v2" | "v3", string>> = { v2: "#/definitions/", v3: "#/components/schemas/" };
 
@@ -20,8 +41,13 @@ export class OpenApi {
     this.#table = table;
   }
 
-  /** Answers `/openapi/…`. @throws {StatusError} NotFound, NotAcceptable */
-  answer(path: string, accept: string | null): Response {
+  #described(): Described[] {
+    return [...this.#table.all(), ...REVIEWED];
+  }
+
+  /** Answers `/openapi/…`; 304 to who has the newest. @throws {StatusError} NotFound, NotAcceptable */
+  answer(path: string, headers: Headers): Response {
+    const accept = headers.get("accept");
     if (path === "/openapi/v2") {
       const types = parseAccept(accept).map(({ type }) => type);
       if (types.includes("application/json") || types.includes("*/*") || types.includes("application/*")) {
@@ -45,9 +71,13 @@ export class OpenApi {
     }
     const match = /^\/openapi\/v3\/(?:api|apis\/([^/]+))\/([^/]+)$/.exec(path);
     const [group, version] = [match?.[1] ?? "", match?.[2]];
-    const definitions = this.#table.all().filter((d) => d.group === group && d.version === version);
+    const definitions = this.#described().filter((d) => d.group === group && d.version === version);
     if (match === null || definitions.length === 0) throw noSuchPath();
-    return json(this.#documentV3(definitions));
+    const etag = `"${this.#hashOf(path.slice("/openapi/v3/".length), group, version ?? "")}"`;
+    if (headers.get("if-none-match") === etag) return new Response(null, { status: 304, headers: { etag } });
+    const response = json(this.#documentV3(definitions));
+    response.headers.set("etag", etag);
+    return response;
   }
 
   /** A hash that changes with the types of a version, so that clients fetch its document once. */
@@ -64,13 +94,13 @@ export class OpenApi {
 
   #versions(): Array<{ group: string; version: string }> {
     const seen = new Set<string>();
-    return this.#table.all().filter(({ group, version }) => {
+    return this.#described().filter(({ group, version }) => {
       const key = `${group}/${version}`;
       return !seen.has(key) && seen.add(key);
     });
   }
 
-  #documentV3(definitions: readonly ResourceDefinition[]): JsonObject {
+  #documentV3(definitions: readonly Described[]): JsonObject {
     return {
       openapi: "3.0.0",
       info: INFO,
@@ -81,7 +111,7 @@ export class OpenApi {
 
   /** The document of all types in the second version of OpenAPI. */
   documentV2(): JsonObject {
-    const definitions = this.#table.all();
+    const definitions = this.#described();
     return {
       swagger: "2.0",
       info: INFO,
@@ -116,7 +146,7 @@ function hashOf(path: string): string {
 }
 
 /** A hash of the schema of a custom type. */
-function hashOfType({ custom }: ResourceDefinition): string {
+function hashOfType({ custom }: Described): string {
   const text = JSON.stringify(custom?.openApi.schema("v3", {}));
   let [a, b] = [0xdeadbeef, 0x41c6ce57];
   for (let i = 0; i < text.length; i++) {
@@ -128,7 +158,7 @@ function hashOfType({ custom }: ResourceDefinition): string {
 }
 
 /** Name of the schema of a resource's objects. */
-function schemaName({ custom, schema }: ResourceDefinition): string {
+function schemaName({ custom, schema }: Described): string {
   return custom?.openApi.name ?? fullName(schema);
 }
 
@@ -138,7 +168,7 @@ function fullName(name: string): string {
   return name.startsWith("reliablesyncs.") ? `io.kubeedge.${name}` : `io.k8s.api.${name}`;
 }
 
-function pathsOf(definition: ResourceDefinition, form: "v2" | "v3"): Array<[string, JsonObject]> {
+function pathsOf(definition: Described, form: "v2" | "v3"): Array<[string, JsonObject]> {
   const { group, version, resource, kind, namespaced } = definition;
   const base = `${group === "" ? "/api" : `/apis/${group}`}/${version}${
     namespaced ? "/namespaces/{namespace}" : ""
@@ -167,6 +197,7 @@ function pathsOf(definition: ResourceDefinition, form: "v2" | "v3"): Array<[stri
     responses,
   });
   const common = namespaced ? [parameter("namespace", "path")] : [];
+  if (definition.review) return [[base, { post: operation("post", "create", true), parameters: common }]];
   return [
     [base, {
       get: operation("list", "list", false),
@@ -183,8 +214,8 @@ function pathsOf(definition: ResourceDefinition, form: "v2" | "v3"): Array<[stri
   ];
 }
 
-function schemasOf(definitions: readonly ResourceDefinition[], form: "v2" | "v3"): JsonObject {
-  const kinds = new Map<string, ResourceDefinition>(definitions.map((d) => [d.schema, d]));
+function schemasOf(definitions: readonly Described[], form: "v2" | "v3"): JsonObject {
+  const kinds = new Map<string, Described>(definitions.map((d) => [d.schema, d]));
   const schemas: JsonObject = {};
   const seen = new Set<string>();
   const custom = definitions.filter((d) => d.custom !== undefined);
@@ -210,7 +241,7 @@ function schemasOf(definitions: readonly ResourceDefinition[], form: "v2" | "v3"
 }
 
 /** The schemas of a custom type and of lists of it. */
-function customSchemas(definition: ResourceDefinition, form: "v2" | "v3"): JsonObject {
+function customSchemas(definition: Described, form: "v2" | "v3"): JsonObject {
   const { group, version, kind, listKind = `${kind}List`, resource } = definition;
   const meta = (name: string) => printType(`@meta.v1.${name}`, form) as JsonObject;
   const name = schemaName(definition);

@@ -31,20 +31,27 @@ export function readSelection(
     namespace,
     matches: (entry) =>
       (namespace === undefined || entry.namespace === namespace) &&
-      (byLabels?.(entry.labels) ?? true) && matchesFields(byFields, entry),
+      (byLabels?.(entry.labels) ?? true) && matchesFields(byFields, entry, definition.fieldNames),
   };
 }
 
-function matchesFields(byFields: Matcher | undefined, entry: CacheEntry): boolean {
-  return byFields?.({
+function matchesFields(
+  byFields: Matcher | undefined,
+  entry: CacheEntry,
+  names: ResourceDefinition["fieldNames"] = {},
+): boolean {
+  if (byFields === undefined) return true;
+  const named = Object.entries(names).map(([name, field]) => [name, entry.fields?.[field] ?? ""]);
+  return byFields({
     ...entry.fields,
+    ...Object.fromEntries(named),
     "metadata.name": entry.name,
     "metadata.namespace": entry.namespace,
-  }) ?? true;
+  });
 }
 
 function knownFields(definition: ResourceDefinition): Set<string> {
-  const own = definition.selectableFields ?? [];
+  const own = [...definition.selectableFields ?? [], ...Object.keys(definition.fieldNames ?? {})];
   return new Set(["metadata.name", ...(definition.namespaced ? ["metadata.namespace"] : []), ...own]);
 }
 

@@ -269,13 +269,15 @@ function boundObject(
   account: ApiObject,
   ref: JsonObject,
 ): { kind: string; name: string; uid: string } | undefined {
-  const kind = textAt(ref, "kind");
+  const [kind, apiVersion] = [textAt(ref, "kind"), textAt(ref, "apiVersion")];
   if (kind === "") return undefined;
   const definition = registry.table.find("", "v1", BOUND[kind] ?? "");
   if (definition === undefined) {
     throw new StatusError(
       "BadRequest",
-      `cannot bind token for serviceaccount to object of type ${JSON.stringify(kind.slice(0, 100))}`,
+      `cannot bind token to object of type ${
+        (apiVersion.includes("/") ? apiVersion : `/${apiVersion}`).slice(0, 100)
+      }, Kind=${kind.slice(0, 100)}`,
     );
   }
   const name = textAt(ref, "name");

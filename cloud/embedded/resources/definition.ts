@@ -133,6 +133,8 @@ export interface ResourceDefinition {
   anyFinalizers?: true;
   /** Fields for selectors besides name and namespace. */
   selectableFields?: readonly string[];
+  /** What selectors of this version call the fields that the entry has; they are selectable besides the above. */
+  fieldNames?: Readonly<Record<string, string>>;
   readFields?(object: JsonObject): Record<string, string>;
   columns: readonly Column[];
   /** The cells of an object, one for each column. */

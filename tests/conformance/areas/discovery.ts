@@ -13,7 +13,6 @@ const ALL = ["create", "delete", "deletecollection", "get", "list", "patch", "up
 const SERVED: ReadonlyArray<
   readonly [string, string, string, boolean, readonly string[], readonly string[]]
 > = [
-  ["v1", "bindings", "Binding", true, [], ["create"]],
   ["v1", "configmaps", "ConfigMap", true, ["cm"], ALL],
   ["v1", "endpoints", "Endpoints", true, ["ep"], ALL],
   ["v1", "events", "Event", true, ["ev"], ALL],

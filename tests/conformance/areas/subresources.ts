@@ -209,6 +209,21 @@ export const SUBRESOURCES = area("subresources", {
     await c.api.delete(`${pods}/p`, { gracePeriodSeconds: 0 });
     await c.api.delete(`/api/v1/nodes/${one}`);
   },
+  "a binding without a pod in its path is of old": async (c) => {
+    const ns = await c.podNamespace();
+    const path = `/api/v1/namespaces/${ns}/bindings`;
+    const binding = { metadata: { name: "nosuch" }, target: { kind: "Node", name: "n" } };
+    const answer = await c.api.post(path, binding);
+    if (c.plane.kind === "kubernetes") {
+      expectRefusal(answer, 404, { reason: "NotFound", message: 'pods "nosuch" not found' });
+      return;
+    }
+    expectRefusal(answer, 404, {
+      reason: "NotFound",
+      message: "the server could not find the requested resource",
+      details: {},
+    });
+  },
   "eviction deletes a pod": async (c) => {
     const ns = await c.podNamespace();
     const pods = `/api/v1/namespaces/${ns}/pods`;
