@@ -14,7 +14,16 @@ const INFO = { title: "Kubernetes", version: "v1.32.4" } as const;
 type Described =
   & Pick<
     ResourceDefinition,
-    "group" | "version" | "resource" | "kind" | "namespaced" | "schema" | "custom" | "listKind"
+    | "group"
+    | "version"
+    | "resource"
+    | "kind"
+    | "namespaced"
+    | "schema"
+    | "custom"
+    | "listKind"
+    | "status"
+    | "scale"
   >
   & { /** Whether it is asked and not stored. */ review?: true };
 
@@ -198,7 +207,7 @@ function pathsOf(definition: Described, form: "v2" | "v3"): Array<[string, JsonO
   });
   const common = namespaced ? [parameter("namespace", "path")] : [];
   if (definition.review) return [[base, { post: operation("post", "create", true), parameters: common }]];
-  return [
+  const paths: Array<[string, JsonObject]> = [
     [base, {
       get: operation("list", "list", false),
       post: operation("post", "create", true),
@@ -212,6 +221,20 @@ function pathsOf(definition: Described, form: "v2" | "v3"): Array<[string, JsonO
       parameters: [...common, parameter("name", "path")],
     }],
   ];
+  if (definition.custom === undefined) return paths;
+  if (namespaced) {
+    paths.push([`/apis/${group}/${version}/${resource}`, { get: operation("list", "listAll", false) }]);
+  }
+  for (const name of ["status", "scale"] as const) {
+    if (definition[name] === undefined) continue;
+    paths.push([`${base}/{name}/${name}`, {
+      get: operation("get", `read${name}`, false),
+      put: operation("put", `replace${name}`, true),
+      patch: operation("patch", `patch${name}`, true),
+      parameters: [...common, parameter("name", "path")],
+    }]);
+  }
+  return paths;
 }
 
 function schemasOf(definitions: readonly Described[], form: "v2" | "v3"): JsonObject {
@@ -240,6 +263,9 @@ function schemasOf(definitions: readonly Described[], form: "v2" | "v3"): JsonOb
   return schemas;
 }
 
+const CONVENTIONS =
+  "More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md";
+
 /** The schemas of a custom type and of lists of it. */
 function customSchemas(definition: Described, form: "v2" | "v3"): JsonObject {
   const { group, version, kind, listKind = `${kind}List`, resource } = definition;
@@ -257,8 +283,12 @@ function customSchemas(definition: Described, form: "v2" | "v3"): JsonObject {
       properties: {
         apiVersion,
         kind: kindField,
-        metadata: { description: "Standard list metadata.", ...meta("ListMeta") },
-        items: { description: `List of ${resource}.`, type: "array", items: { $ref: PREFIX[form] + name } },
+        metadata: { description: `Standard list metadata. ${CONVENTIONS}#types-kinds`, ...meta("ListMeta") },
+        items: {
+          description: `List of ${resource}. ${CONVENTIONS}`,
+          type: "array",
+          items: { $ref: PREFIX[form] + name },
+        },
       },
       "x-kubernetes-group-version-kind": [{ group, version, kind: listKind }],
     },

@@ -67,7 +67,9 @@ export async function handleResource(
   const { warning } = definition.custom ?? {};
   if (warning === undefined) return await handleObjects(components, asked);
   const response = await handleObjects(components, asked);
-  response.headers.append("warning", `299 - ${JSON.stringify(warning)}`);
+  const others = response.headers.get("warning");
+  const told = `299 - ${JSON.stringify(warning)}`;
+  response.headers.set("warning", others === null ? told : `${told}, ${others}`);
   return response;
 }
 
@@ -138,6 +140,7 @@ async function create(components: ResourceComponents, asked: ResourceRequest): P
     throw new StatusError(
       "MethodNotAllowed",
       "create not allowed while custom resource definition is terminating",
+      { details: { group: definition.group, kind: definition.resource } },
     );
   }
   outputForm(request.headers.get("accept"));

@@ -164,10 +164,17 @@ export class CustomResources implements Disposable {
   /** Writes a status. */
   #tell(name: string, status: Partial<Crd["status"]>, finalizers?: string[]): Crd {
     const { registry } = this.#components;
+    const names = status.acceptedNames;
+    // What was not given is not there, but for the two that its type requires.
+    const accepted = names === undefined ? {} : {
+      acceptedNames: Object.fromEntries(
+        Object.entries(names).filter(([key, value]) => value !== "" || key === "plural" || key === "kind"),
+      ),
+    };
     const updated = registry.update(this.#definitions, { namespace: "", name }, (current): ApiObject => ({
       ...current,
       metadata: finalizers === undefined ? current.metadata : { ...current.metadata, finalizers },
-      status: { ...objectAt(current, "status"), ...status },
+      status: { ...objectAt(current, "status"), ...status, ...accepted },
     }), { subresource: "status" });
     return readCrd(updated);
   }

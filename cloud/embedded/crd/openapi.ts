@@ -88,6 +88,7 @@ function printSchema(schema: JsonSchema, form: "v2" | "v3"): JsonObject {
 
 /** What the second version of OpenAPI, and those who read it, do not know is left out. Upstream: pkg/controller/openapi/v2/conversion.go @ v1.33 */
 function simplify(printed: JsonObject, schema: JsonSchema): JsonObject {
+  delete printed.default;
   if (schema.nullable || keepsUnknown(schema)) {
     delete printed.items;
     delete printed.properties;
