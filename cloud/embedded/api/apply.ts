@@ -39,7 +39,7 @@ export async function applyObject(
   const merge = (live: ApiObject | undefined) =>
     checked(applyConfiguration(live, config, write, force), definition, ref, live === undefined);
   if (registry.cache(definition).get(ref.namespace, ref.name) !== undefined) {
-    const updated = registry.update(definition, ref, merge, { dryRun, subresource });
+    const updated = registry.update(definition, ref, merge, { dryRun, subresource, patched: true });
     return printWritten(components, asked, updated, { warnings });
   }
   if (subresource !== undefined) throw notFound(definition, ref.name);
