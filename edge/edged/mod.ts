@@ -5,7 +5,8 @@
  * `<ns>/configmap/<name>` and `<ns>/secret/<name>`; update of `null/node/<name>`; `node/connection`; replies to what it asked.
  * Gives, to metamanager, source `edged`, group `meta`: insert of `null/node/<name>`; patch of `null/nodepatch/<name>` and
  * `<ns>/podpatch/<name>` (JSON text); update of `null/node/<name>`; query, insert and update of
- * `kube-node-lease/lease/<name>`; delete of `<ns>/pod/<name>`; insert and patch of `<ns>/event/<name>`; query of pods, the node, ConfigMaps, Secrets and tokens.
+ * `kube-node-lease/lease/<name>`; delete of `<ns>/pod/<name>`; insert and patch of `<ns>/event/<name>`; query of pods, of
+ * those that are gone, the node, ConfigMaps, Secrets and tokens.
  * Serves a read-only HTTP port on loopback for logs and health.
  *
  * Upstream: kubeedge edge/pkg/edged/edged.go, vendor/k8s.io/kubernetes/pkg/kubelet @ 16cd854

@@ -31,7 +31,7 @@ export interface CloudMessagesComponents {
 }
 
 /** Types whose objects edged acts on, and so is told about. */
-const FOR_EDGED: ReadonlySet<string> = new Set(["pod", "configmap", "secret"]);
+const FOR_EDGED: ReadonlySet<string> = new Set(["pod", "configmap", "secret", "node"]);
 /** Types that are asked for, so that a reply nobody waits for any more is still worth keeping. */
 const FETCHED: ReadonlySet<string> = new Set([
   "configmap",

@@ -43,6 +43,21 @@ Deno.test("metaManager() stores a push, then acknowledges it, then tells edged, 
     assert.deepEqual(await listPods(edge), [pod("web", "u1", "100")]);
   }));
 
+Deno.test("metaManager() tells edged of the Node as the cloud has it, and of no older one", () =>
+  inTempDir(async (databasePath) => {
+    await using edge = await startMetaManager({ databasePath });
+    const node = (resourceVersion: string) => ({
+      kind: "Node",
+      apiVersion: "v1",
+      metadata: { name: "edge-1", uid: "n1", resourceVersion },
+    });
+    const message = fromCloud("update", "null/node/edge-1", node("100"));
+    await push(edge, message);
+    assert.deepEqual(await edge.edged(), message);
+    await push(edge, fromCloud("update", "null/node/edge-1", node("99")));
+    assert.deepEqual(await edge.idle(), { cloud: 0, edged: 0 });
+  }));
+
 Deno.test("metaManager() keeps the newer resourceVersion on replay, and acknowledges the older one", () =>
   inTempDir(async (databasePath) => {
     await using edge = await startMetaManager({ databasePath });

@@ -4,7 +4,7 @@
  *
  * Takes: insert, update, delete and replies of the cloud, and `connect`, from edgehub; insert, update, patch, delete and
  * query of group `meta` from edged.
- * Gives: stored pods, ConfigMaps and Secrets, answers and `connect` to edged; acknowledgements, requests and changes to
+ * Gives: stored pods, ConfigMaps, Secrets and the Node, answers and `connect` to edged; acknowledgements, requests and changes to
  * edgehub.
  * Upstream: kubeedge edge/pkg/metamanager/process.go, edge/pkg/metamanager/client @ 16cd854
  * @module
