@@ -1,104 +1,7 @@
 import assert from "node:assert/strict";
-import type { Pod } from "../../../common/api/core_v1.ts";
-import { isNotFound } from "../../../common/errors/mod.ts";
-import { createKubeClient, type KubeClient, NODES, PODS } from "../../../common/kubeclient/mod.ts";
-import { MetricsRegistry } from "../../../common/metrics/mod.ts";
-import { runAll, silentLogger, systemClock } from "../../../common/module/mod.ts";
-import { embeddedControlPlane } from "../mod.ts";
+import { NODES } from "../../../common/kubeclient/mod.ts";
 import { timestamp } from "./conditions.ts";
-import { controlPlaneControllers } from "./mod.ts";
-
-async function hasKubectl(): Promise<boolean> {
-  try {
-    const { success } = await new Deno.Command("kubectl", {
-      args: ["version", "--client"],
-      stdout: "null",
-      stderr: "null",
-    })
-      .output();
-    return success;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
-interface Cluster {
-  kube: KubeClient;
-  kubectl(args: string[], input?: string): Promise<string>;
-}
-
-async function withCluster(body: (cluster: Cluster) => Promise<void>): Promise<void> {
-  const dataDir = await Deno.makeTempDir();
-  const stop = new AbortController();
-  const components = { clock: systemClock, log: silentLogger, metrics: new MetricsRegistry() };
-  const server = embeddedControlPlane(components, { dataDir, port: 0 });
-  const serving = runAll([server], stop.signal);
-  try {
-    const { server: address, caCertificate, adminToken, kubeconfig } = await server.endpoint;
-    await using kube = createKubeClient({ server: address, ca: caCertificate, token: adminToken });
-    const controllers = controlPlaneControllers({ ...components, kube });
-    const end = new AbortController();
-    const controlling = controllers.run(end.signal);
-    await controllers.ready;
-    const kubectl = async (args: string[], input = "") => {
-      const child = new Deno.Command("kubectl", {
-        args: ["--kubeconfig", kubeconfig, "--cache-dir", `${dataDir}/cache`, ...args],
-        stdin: "piped",
-        stdout: "piped",
-        stderr: "piped",
-      }).spawn();
-      const writer = child.stdin.getWriter();
-      await writer.write(new TextEncoder().encode(input));
-      await writer.close();
-      const { code, stdout, stderr } = await child.output();
-      assert.equal(code, 0, `kubectl ${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
-      return new TextDecoder().decode(stdout).trim();
-    };
-    try {
-      await body({ kube, kubectl });
-    } finally {
-      end.abort();
-      await controlling;
-    }
-  } finally {
-    stop.abort();
-    await serving;
-    await Deno.remove(dataDir, { recursive: true });
-  }
-}
-
-/** Plays the kubelet of every node until told to stop: bound pods get ready, pods that are to go are gone. */
-async function playKubelet(kube: KubeClient, signal: AbortSignal): Promise<void> {
-  const { metadata } = await kube.list(PODS);
-  const events = kube.watch(PODS, { resourceVersion: metadata.resourceVersion ?? "", signal });
-  try {
-    for await (const { type, object: pod } of events) {
-      if (type === "BOOKMARK" || type === "DELETED" || !pod.spec?.nodeName) continue;
-      try {
-        await playPod(kube, pod);
-      } catch (error) {
-        // The pod changed on before its event was read.
-        if (!isNotFound(error)) throw error;
-      }
-    }
-  } catch (error) {
-    if (!signal.aborted) throw error;
-  }
-}
-
-async function playPod(kube: KubeClient, pod: Pod): Promise<void> {
-  const ref = { name: pod.metadata?.name ?? "", namespace: pod.metadata?.namespace ?? "" };
-  if (pod.metadata?.deletionTimestamp !== undefined) {
-    await kube.delete(PODS, ref, { gracePeriodSeconds: 0 });
-  } else if (pod.status?.phase !== "Running") {
-    const lastTransitionTime = timestamp(Date.now());
-    const conditions = ["Initialized", "Ready", "ContainersReady"]
-      .map((type) => ({ type, status: "True", lastTransitionTime }));
-    const body = { status: { phase: "Running", conditions } };
-    await kube.patch(PODS, ref, { type: "strategic", body }, { subresource: "status" });
-  }
-}
+import { EDGE_NODE, hasKubectl, playKubelet, withCluster } from "./kubectl_testing.ts";
 
 const MANIFEST = (image: string) => `
 apiVersion: apps/v1
@@ -173,15 +76,6 @@ Deno.test({
         await kubelet;
       }
     }),
-});
-
-const EDGE_NODE = (name: string) => ({
-  metadata: { name },
-  status: {
-    allocatable: { cpu: "2", memory: "2Gi", pods: "10" },
-    capacity: { cpu: "2", memory: "2Gi", pods: "10" },
-    conditions: [{ type: "Ready", status: "True", lastHeartbeatTime: timestamp(Date.now()) }],
-  },
 });
 
 const DAEMON_SET = (image: string) => `
