@@ -70,9 +70,9 @@ Deno.test("compilePattern() takes a time that grows with the text only, and refu
   assert.equal(hostile.found(`${"a".repeat(20_000)}!`), false);
   assert.throws(() => compilePattern("((((a{100}){100}){100}){100})"), PatternError);
   assert.throws(() => compilePattern("(".repeat(200) + "a" + ")".repeat(200)), PatternError);
-  const work = { left: 1000 };
+  const work = { left: 3000 };
   assert.equal(compilePattern("^[ab]*$").found("b".repeat(300), work), true);
-  assert(work.left > 0 && work.left < 1000);
+  assert(work.left > 0 && work.left < 3000);
   assert.equal(compilePattern("^[ab]*$").found("b".repeat(300), work), undefined);
 });
 
