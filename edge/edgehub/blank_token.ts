@@ -37,8 +37,7 @@ export async function forgetToken(configFile: string, token: string, log: Logger
     const text = await Deno.readTextFile(configFile);
     const blank = withoutToken(text, token.trim());
     if (blank === undefined) throw new TypeError("It is not found there");
-    await write(configFile + NEW, blank, { uid, gid });
-    await Deno.rename(configFile + NEW, configFile);
+    await replace(configFile, blank, { uid, gid });
     log.info("Took the join token out of the configuration: this node has its certificate", {
       file: configFile,
     });
@@ -50,10 +49,27 @@ export async function forgetToken(configFile: string, token: string, log: Logger
   }
 }
 
+async function replace(path: string, text: string, owner: Owner): Promise<void> {
+  try {
+    await write(path + NEW, text, owner);
+    await Deno.rename(path + NEW, path);
+  } catch (error) {
+    await Deno.remove(path + NEW).catch((unremoved) => {
+      if (!(unremoved instanceof Deno.errors.NotFound)) throw error;
+    });
+    throw error;
+  }
+}
+
+interface Owner {
+  uid: number | null;
+  gid: number | null;
+}
+
 async function write(
   path: string,
   text: string,
-  owner: { uid: number | null; gid: number | null },
+  owner: Owner,
 ): Promise<void> {
   using file = await Deno.open(path, { create: true, truncate: true, write: true, mode: 0o600 });
   await Deno.chmod(path, 0o600);

@@ -61,10 +61,28 @@ Deno.test("forgetToken() says once that it cannot, and leaves the file as it was
   const log = createLogger("edgehub", { level: "info", write: (line) => void logged.push(line) });
   const file = `${directory}/edgecore.yaml`;
   await Deno.writeTextFile(file, `token: ${TOKEN}\n`);
-  await Deno.mkdir(`${file}.new`);
+  await Deno.mkdir(`${file}.new/full`, { recursive: true });
   await forgetToken(file, TOKEN, log);
   assert.equal(logged.length, 1);
   assert.match(logged[0]!, /blank modules\.edgeHub\.token by hand/);
   assert.equal(await Deno.readTextFile(file), `token: ${TOKEN}\n`);
+  await Deno.remove(directory, { recursive: true });
+});
+
+Deno.test("forgetToken() leaves nothing beside a file that cannot be replaced", async () => {
+  const directory = await Deno.makeTempDir();
+  const logged: string[] = [];
+  const log = createLogger("edgehub", { level: "info", write: (line) => void logged.push(line) });
+  const file = `${directory}/edgecore.yaml`;
+  await Deno.writeTextFile(file, `token: ${TOKEN}\n`);
+  const { rename } = Deno;
+  Deno.rename = () => Promise.reject(new Deno.errors.Busy("it is a mount"));
+  try {
+    await forgetToken(file, TOKEN, log);
+  } finally {
+    Deno.rename = rename;
+  }
+  assert.match(logged.join(""), /it is a mount/);
+  assert.deepEqual([...Deno.readDirSync(directory)].map(({ name }) => name), ["edgecore.yaml"]);
   await Deno.remove(directory, { recursive: true });
 });
