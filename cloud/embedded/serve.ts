@@ -82,7 +82,7 @@ export async function serveControlPlane(
   const server = listen(address, options.port ?? 6443, pair, (request) => api.handle(request), stop.signal);
   try {
     const { port } = server.addr;
-    ensureDefaults(registry, port);
+    ensureDefaults(registry, { port, address: advertiseAddress });
     keeper.start();
     const host = advertiseAddress.includes(":") ? `[${advertiseAddress}]` : advertiseAddress;
     const url = `https://${host}:${port}`;
