@@ -65,6 +65,7 @@ export function remoteCredentials(
     async current(signal, refused) {
       const isRefused = kept !== undefined && refused === kept.credential;
       if (kept !== undefined && !isRefused && clock.now() - kept.at < KEEP_MS) return kept.credential;
+      signal.throwIfAborted();
       const id = nextId++;
       const { promise, resolve } = Promise.withResolvers<CredentialAnswer>();
       waiting.set(id, resolve);
