@@ -5,6 +5,9 @@ export type Credentials =
   | { kind: "token"; token: string }
   | { kind: "certificate"; certificate: string; key: string };
 
+/** Size of the ConfigMap that is written to make the past forgotten, so that few writes suffice. */
+export const FORGETTING_CHARS = 100_000;
+
 /** A running control plane with its controllers; disposing ends it. */
 export interface ControlPlane extends AsyncDisposable {
   readonly kind: "embedded" | "kubernetes";
@@ -20,7 +23,7 @@ export interface ControlPlane extends AsyncDisposable {
   readonly scratch: string;
   /**
    * Makes the server forget what was before the newest version of ConfigMaps: their older versions can be listed no more.
-   * @param write changes a ConfigMap; called as often as it takes
+   * @param write changes a ConfigMap of {@linkcode FORGETTING_CHARS}; called as often as it takes
    */
   forgetConfigMaps(write: () => Promise<void>): Promise<void>;
 }

@@ -4,14 +4,14 @@ import { controlPlaneControllers } from "../../cloud/embedded/controllers/mod.ts
 import { createKubeClient } from "../../common/kubeclient/mod.ts";
 import { MetricsRegistry } from "../../common/metrics/mod.ts";
 import { silentLogger, systemClock } from "../../common/module/mod.ts";
-import type { ControlPlane } from "./control_plane.ts";
+import { type ControlPlane, FORGETTING_CHARS } from "./control_plane.ts";
 
-/** Changes of one resource that are kept; more make the server forget. */
-const KEPT_EVENTS = 400;
+/** Characters of changes of one resource that are kept; more make the server forget. */
+const KEPT_CHARS = 2 * 1024 * 1024;
 
 /** Starts one on a free port with a directory of its own. */
 export async function startEmbeddedPlane(): Promise<ControlPlane> {
-  const server = await startControlPlane({ watchCache: { events: KEPT_EVENTS } });
+  const server = await startControlPlane({ watchCache: { chars: KEPT_CHARS } });
   const { caCertificate, adminToken, kubeconfig } = server.endpoint;
   const kube = createKubeClient({ server: server.endpoint.server, ca: caCertificate, token: adminToken });
   const controllers = controlPlaneControllers({
@@ -32,7 +32,7 @@ export async function startEmbeddedPlane(): Promise<ControlPlane> {
     kubeconfig,
     scratch,
     forgetConfigMaps: async (write) => {
-      for (let i = 0; i <= KEPT_EVENTS; i++) await write();
+      for (let chars = 0; chars <= KEPT_CHARS; chars += FORGETTING_CHARS) await write();
     },
     [Symbol.asyncDispose]: async () => {
       end.abort();

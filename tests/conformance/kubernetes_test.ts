@@ -6,6 +6,8 @@ import { runSuite } from "./run_suite.ts";
 Deno.test({
   name: "a real Kubernetes conforms",
   ignore: lacking(KUBECTL, KUBERNETES),
+  sanitizeOps: true,
+  sanitizeResources: true,
   fn: async (t) => {
     await using plane = await startKubernetesPlane();
     await runSuite(t, plane);

@@ -38,7 +38,7 @@ const under = (entries: Uint8Array[] | undefined, name: string): Fields =>
   read(one(entries?.map(read).find((entry) => text(entry.get(1)?.[0]) === name) ?? assert.fail(name), 2));
 
 Deno.test("printOpenApiV2() writes the types and paths of the API", async () => {
-  const answer = new OpenApi(new ResourceTable()).answer("/openapi/v2", V2_PROTOBUF);
+  const answer = new OpenApi(new ResourceTable()).answer("/openapi/v2", new Headers({ accept: V2_PROTOBUF }));
   assert.equal(answer.headers.get("content-type"), V2_PROTOBUF.replace("@", "."));
   const document = read(new Uint8Array(await answer.arrayBuffer()));
   assert.equal(text(one(document, 1)), "2.0");

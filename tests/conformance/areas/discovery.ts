@@ -80,7 +80,10 @@ export const DISCOVERY = area("discovery", {
     });
     const names = groups.map((group: Json) => group.name);
     assert.equal(new Set(names).size, names.length);
+    const served = new Set(SERVED.map(([groupVersion]) => groupVersion.split("/")[0]));
     for (const group of groups) {
+      // The groups of custom resources come and go with other cases.
+      if (!served.has(group.name)) continue;
       expectPart(group, {
         versions: (versions: Json[]) =>
           versions.every((v) => v.groupVersion === `${group.name}/${v.version}`) && versions.length > 0,

@@ -150,6 +150,24 @@ export const OUTPUT = area("output", {
       message: /^only the following media types are accepted: application\/json/,
     });
   },
+  "YAML and protobuf are given, or refused": async (c) => {
+    const ns = await c.namespace();
+    for (const accept of ["application/yaml", "application/vnd.kubernetes.protobuf"]) {
+      const answer = await c.api.get(secretsOf(ns), {}, { accept });
+      if (c.plane.kind === "kubernetes") {
+        assert.deepEqual([answer.status, answer.headers.get("content-type")], [200, accept]);
+        continue;
+      }
+      expectRefusal(answer, 406, {
+        reason: "NotAcceptable",
+        message: /^406: Not Acceptable\n\nAvailable representations: application\/json/,
+        details: {},
+      });
+      // A client that takes JSON too, as every client of Kubernetes does, is served.
+      const both = await c.api.get(secretsOf(ns), {}, { accept: `${accept},application/json` });
+      expectAnswer(both, 200, { kind: "SecretList" });
+    }
+  },
   "ages are printed as people read them": async (c) => {
     const ns = await c.namespace();
     const events = `/api/v1/namespaces/${ns}/events`;

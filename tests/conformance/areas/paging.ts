@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Api, Json } from "../api.ts";
 import { area, type CaseContext } from "../case.ts";
+import { FORGETTING_CHARS } from "../control_plane.ts";
 import { ABSENT, expectAnswer, expectPart, expectRefusal, namesOf, PRESENT } from "../expect.ts";
 
 const mapsOf = (ns: string) => `/api/v1/namespaces/${ns}/configmaps`;
@@ -137,6 +138,7 @@ export const PAGING = area("paging", {
   },
 });
 
+const FILLING = { filling: "x".repeat(FORGETTING_CHARS) };
 const FORGOTTEN =
   "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.";
 
@@ -149,7 +151,7 @@ export const FORGETTING = area("a forgotten past", {
     const first = expectAnswer(await c.api.get(mapsOf(ns), { limit: 1, ...mine }), 200);
     let count = 0;
     await c.plane.forgetConfigMaps(async () => {
-      await c.api.patch(`${mapsOf(ns)}/a`, "merge", { data: { count: String(count++) } });
+      await c.api.patch(`${mapsOf(ns)}/a`, "merge", { data: { count: String(count++), ...FILLING } });
     });
     await c.api.post(mapsOf(ns), { metadata: { name: "c", labels: { mine: "" } } });
     const answer = await c.api.get(mapsOf(ns), { limit: 1, continue: first.metadata.continue, ...mine });
@@ -172,7 +174,7 @@ export const FORGETTING = area("a forgotten past", {
     const { metadata } = expectAnswer(await c.api.get(mapsOf(ns)), 200);
     let count = 0;
     await c.plane.forgetConfigMaps(async () => {
-      await c.api.patch(`${mapsOf(ns)}/a`, "merge", { data: { count: String(count++) } });
+      await c.api.patch(`${mapsOf(ns)}/a`, "merge", { data: { count: String(count++), ...FILLING } });
     });
     await c.api.patch(`${mapsOf(ns)}/a`, "merge", { data: { count: "last" } });
     const query = { resourceVersion: metadata.resourceVersion, resourceVersionMatch: "Exact" };

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { until } from "../../../scripts/trial/program.ts";
 import { area, type CaseContext } from "../case.ts";
 import { ABSENT, expectAnswer, expectRefusal, PRESENT } from "../expect.ts";
 
@@ -11,8 +12,10 @@ const SPEC = {
 async function replicaSet(c: CaseContext): Promise<{ ns: string; path: string }> {
   const ns = await c.namespace();
   const path = `/apis/apps/v1/namespaces/${ns}/replicasets`;
-  // No controller is to answer, so it is paused by having nothing to do.
   expectAnswer(await c.api.post(path, { metadata: { name: "d" }, spec: SPEC }), 201);
+  await until("its controller has seen it", async () => {
+    return (await c.api.get(`${path}/d`)).body.status.observedGeneration === 1;
+  }, { timeoutMs: 60_000 });
   return { ns, path: `${path}/d` };
 }
 
