@@ -136,15 +136,13 @@ export function parseJson(text: string, limits: ParseLimits = {}): unknown {
       `Cannot read a message of ${text.length} characters: the limit is ${maxChars}`,
     );
   }
-  checkDepth(text, limits.maxDepth ?? DEFAULT_MAX_DEPTH);
+  const long = scan(text, limits.maxDepth ?? DEFAULT_MAX_DEPTH);
   try {
-    return LONG_INTEGER.test(text) ? JSON.parse(text, keepLongInteger) : JSON.parse(text);
+    return long.length === 0 ? JSON.parse(text) : unmark(JSON.parse(mark(text, long)));
   } catch (cause) {
     throw new StatusError("BadRequest", "Cannot read the message: it is not JSON", { cause });
   }
 }
-
-const LONG_INTEGER = /[\s:,[]-?\d{16,}/;
 
 declare global {
   interface JSON {
@@ -152,13 +150,24 @@ declare global {
   }
 }
 
-function keepLongInteger(_key: string, value: unknown, context?: { source?: string }): unknown {
-  if (typeof value !== "number" || Number.isSafeInteger(value) || !Number.isInteger(value)) return value;
-  const source = context?.source;
-  return source !== undefined && /^-?\d+$/.test(source) ? JSON.rawJSON(source) : value;
+/** Where a number stands in a text. */
+interface Span {
+  start: number;
+  end: number;
 }
 
-function checkDepth(text: string, maxDepth: number): void {
+/** From so many digits on an integer may lose some of them. */
+const LONG_DIGITS = 16;
+const isDigit = (c: number) => c >= 0x30 && c <= 0x39;
+/** `.`, `e` and `E`: what stands beside them is part of a number that is no integer. */
+const isFraction = (c: number) => c === 0x2e || c === 0x65 || c === 0x45;
+
+/** Whether an integer prints as it was read, as 100000000000000000000 does. */
+const isExact = (digits: string) => String(Number(digits)) === digits;
+
+/** Checks how deep a text is nested and finds its long integers. @throws {StatusError} BadRequest */
+function scan(text: string, maxDepth: number): Span[] {
+  const long: Span[] = [];
   let depth = 0;
   let inString = false;
   for (let i = 0; i < text.length; i++) {
@@ -175,7 +184,68 @@ function checkDepth(text: string, maxDepth: number): void {
         );
       }
     } else if (c === 0x7d || c === 0x5d) depth--;
+    else if (isDigit(c)) {
+      let end = i + 1;
+      while (isDigit(text.charCodeAt(end))) end++;
+      const start = text.charCodeAt(i - 1) === 0x2d ? i - 1 : i;
+      // A leading zero is left to the parser, which refuses it.
+      const isInteger = !isFraction(text.charCodeAt(start - 1)) && !isFraction(text.charCodeAt(end)) &&
+        c !== 0x30;
+      if (end - i >= LONG_DIGITS && isInteger && !isExact(text.slice(start, end))) long.push({ start, end });
+      i = end - 1;
+    }
   }
+  return long;
+}
+
+/** Stands before the digits of a long integer; nobody outside knows it. */
+const MARK = `${crypto.randomUUID().slice(0, 8)} `;
+
+/**
+ * The text with its long integers as marked strings. A reviver that is given the source of numbers would do as well, but is called
+ * for every value: with one long integer among many short ones a text of some megabytes took ten seconds.
+ */
+function mark(text: string, long: readonly Span[]): string {
+  const parts: string[] = [];
+  let at = 0;
+  for (const { start, end } of long) {
+    parts.push(text.slice(at, start), `"${MARK}${text.slice(start, end)}"`);
+    at = end;
+  }
+  parts.push(text.slice(at));
+  return parts.join("");
+}
+
+/** The value with its marked strings as numbers again. @throws {SyntaxError} for one that stood where a key belongs */
+function unmark(value: unknown): unknown {
+  if (typeof value === "string") {
+    if (!value.startsWith(MARK)) return value;
+    return JSON.rawJSON(value.slice(MARK.length));
+  }
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) {
+      const item: unknown = value[i];
+      if (typeof item === "string" || typeof item === "object") value[i] = unmark(item);
+    }
+    return value;
+  }
+  for (const key in value) {
+    if (key.startsWith(MARK)) throw new SyntaxError("a key is a number");
+    const item: unknown = (value as Record<string, unknown>)[key];
+    if (typeof item !== "string" && typeof item !== "object") continue;
+    const changed = unmark(item);
+    // Assigning to a key such as __proto__ would do something else.
+    if (changed !== item) {
+      Object.defineProperty(value, key, {
+        value: changed,
+        enumerable: true,
+        configurable: true,
+        writable: true,
+      });
+    }
+  }
+  return value;
 }
 
 /** A message out of parsed JSON. @throws {StatusError} BadRequest */

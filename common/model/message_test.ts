@@ -6,6 +6,7 @@ import {
   MESSAGE_TEXT,
   newMessage,
   newResponse,
+  parseJson,
   parseMessage,
   printMessage,
   splitNode,
@@ -155,4 +156,52 @@ Deno.test("MESSAGE_TEXT carries whatever a message from outside has become", () 
   assert.equal(crossed.route.resource.length, 8192 + 12);
   assert.equal(printMessage(crossed), printMessage(inside));
   assert.match(printMessage(crossed), /12345678901234567890\]/);
+});
+
+Deno.test("parseJson() keeps every digit of integers, and takes nothing for one that is none", async (t) => {
+  const kept = [
+    "12345678901234567890",
+    "-9007199254740993",
+    "[1234567890123456789,-1234567890123456789,1]",
+    '{"__proto__":12345678901234567890,"a":{"b":[12345678901234567890]}}',
+    '"12345678901234567890"',
+    '{"12345678901234567890":"a \\" 12345678901234567890"}',
+  ];
+  for (const text of kept) {
+    await t.step(text, () => assert.equal(JSON.stringify(parseJson(text)), text));
+  }
+  for (
+    const text of [
+      "1.2345678901234567890",
+      "1e1234567890123456",
+      "12345678901234567890.5",
+      "12345678901234567890e1",
+      "9007199254740991",
+    ]
+  ) {
+    await t.step(text, () => assert.equal(parseJson(text), JSON.parse(text)));
+  }
+  for (
+    const text of [
+      "{12345678901234567890:1}",
+      "00000000000000001",
+      "1-12345678901234567890",
+      "12345678901234567890 1",
+      "--12345678901234567890",
+    ]
+  ) {
+    await t.step(`not ${text}`, () => assert.throws(() => parseJson(text), /it is not JSON/));
+  }
+});
+
+Deno.test("parseJson() takes one long integer among many values about as fast as none", () => {
+  const many = `[${Array(200_000).fill('{"a":1}').join(",")}`;
+  const time = (text: string) => {
+    const start = performance.now();
+    parseJson(text);
+    return performance.now() - start;
+  };
+  const plain = Math.min(...[1, 2, 3].map(() => time(`${many}]`)));
+  const long = Math.min(...[1, 2, 3].map(() => time(`${many},12345678901234567890]`)));
+  assert.ok(long < 8 * plain + 50, `${long} ms instead of ${plain} ms`);
 });

@@ -27,10 +27,10 @@ const FRAMES: ReadonlyArray<[name: string, text: () => string]> = [
     "a group and an operation as long as they may be",
     () => frame({ group: "g".repeat(8192), operation: "o".repeat(8192) }, null),
   ],
-  ["text that is longer once it is printed as Go prints it", () => frame({}, "<".repeat(7 * MIB))],
+  ["text that is longer once it is printed as Go prints it", () => frame({}, "<".repeat(6 * MIB))],
   [
     "numbers that are longer once they are printed",
-    () => frame({}, null).replace(/null}$/, `[${Array(2 * MIB).fill("1e20").join(",")}]}`),
+    () => frame({}, null).replace(/null}$/, `[${Array(1_600_000).fill("1e20").join(",")}]}`),
   ],
   [
     "nesting as deep as it may be",
