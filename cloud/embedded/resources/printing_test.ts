@@ -91,7 +91,8 @@ Deno.test("pullPolicyOf() looks at the tag, not at the port of a registry", () =
 
 Deno.test("every resource prints as many cells as it has columns, even for an empty object", () => {
   for (const definition of RESOURCES) {
-    const row = definition.row({ apiVersion: "", kind: definition.kind, metadata: { name: "n" } }, 0);
+    const metadata = { name: "n", creationTimestamp: "2026-01-01T00:00:00Z" };
+    const row = definition.row({ apiVersion: "", kind: definition.kind, metadata }, 0);
     assert.equal(row.length, definition.columns.length, definition.resource);
     for (const cell of row) assert.ok(["string", "number"].includes(typeof cell), definition.resource);
   }
