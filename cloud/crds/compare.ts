@@ -5,6 +5,8 @@ export type Verdict =
   | { kind: "fits" }
   /** It lacks what this program's definition has, and has nothing of its own. */
   | { kind: "older"; missing: string[] }
+  /** An older cloudcore wrote it, and all that objects can say fits: descriptions, columns or bounds may be better here. */
+  | { kind: "stale"; writer: string }
   /** It has what this program does not know: changing it could lose that. */
   | { kind: "foreign"; unknown: string[]; missing: string[] };
 
@@ -59,8 +61,8 @@ export function compareDefinition(theirs: Definition, ours: Definition, version:
   }
   if (unknown.size > 0) return { kind: "foreign", unknown: paths(unknown), missing: paths(missing) };
   if (missing.size > 0) return { kind: "older", missing: paths(missing) };
-  const outdated = writer !== undefined && compareVersion(writer, version) < 0;
-  return outdated ? { kind: "older", missing: [`what changed since cloudcore ${writer}`] } : { kind: "fits" };
+  const isStale = writer !== undefined && compareVersion(writer, version) < 0;
+  return isStale ? { kind: "stale", writer } : { kind: "fits" };
 }
 
 interface Differences {

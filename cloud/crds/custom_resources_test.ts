@@ -91,8 +91,8 @@ Deno.test("compareDefinition() tells what fits, what is older, and what is unkno
       missing: [],
     }],
     ["written by an older cloudcore", (d) => d.metadata!.annotations = { [WRITER_ANNOTATION]: "0.4.10" }, {
-      kind: "older",
-      missing: ["what changed since cloudcore 0.4.10"],
+      kind: "stale",
+      writer: "0.4.10",
     }],
     ["written by this cloudcore", (d) => d.metadata!.annotations = { [WRITER_ANNOTATION]: VERSION }, {
       kind: "fits",
@@ -280,6 +280,17 @@ Deno.test("customResources() leave alone what they do not know, and say so once"
   assert.equal(kube.calls.some(({ verb, resource }) => verb === "update" && resource !== "events"), false);
   assert.equal(run.lines.length, 1);
   assert.match(run.lines[0]!, /"A custom resource is not changed".*it has v1alpha1\.spec\.more, unknown/);
+});
+
+Deno.test("customResources() without the right to change are content with what an older cloudcore wrote", async () => {
+  const kube = new Cluster({ intercept: forbid("update") });
+  const stale = objectSyncs();
+  stale.metadata!.annotations = { [WRITER_ANNOTATION]: "0.4.0" };
+  kube.seed(DEFINITIONS, stale);
+  await using run = start(kube);
+  await run.pass(300_000);
+  assert.deepEqual(run.lines, []);
+  assert.equal(kube.calls.filter(({ verb }) => verb === "update").length, 1);
 });
 
 Deno.test("CRD_RULES permit what is done", async () => {

@@ -72,12 +72,18 @@ export async function ensureDefinition(
       return { state: "foreign", unknown: verdict.unknown, missing: verdict.missing };
     }
     if (verdict.kind === "fits") return await established(components, theirs, { state: "fits" }, signal);
-    const { missing } = verdict;
+    const missing = verdict.kind === "older"
+      ? verdict.missing
+      : [`what changed since cloudcore ${verdict.writer}`];
     try {
       const updated = await kube.update(DEFINITIONS, upgradedDefinition(theirs, ours, version), { signal });
       return await established(components, updated, { state: "updated", missing }, signal);
     } catch (error) {
-      if (isForbidden(error)) return { state: "outdated", missing };
+      if (isForbidden(error)) {
+        return verdict.kind === "older"
+          ? { state: "outdated", missing }
+          : await established(components, theirs, { state: "fits" }, signal);
+      }
       // Somebody else was faster: what is there now is looked at.
       if (!(isConflict(error) || isNotFound(error)) || attempt >= WRITE_TRIES) throw error;
     }
