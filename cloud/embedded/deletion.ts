@@ -37,7 +37,10 @@ export function planDeletion(
   const object = structuredClone(old);
   if (old.metadata.deletionTimestamp === undefined) definition.prepareForDelete?.(object, now);
   const meta = object.metadata;
-  const finalizers = finalizersFor(meta.finalizers ?? [], options.propagationPolicy);
+  const finalizers = finalizersFor(
+    meta.finalizers ?? [],
+    options.propagationPolicy ?? defaultPolicy(definition, meta.finalizers ?? []),
+  );
   if (finalizers.length > 0) meta.finalizers = finalizers;
   else delete meta.finalizers;
   const pending = meta.deletionTimestamp !== undefined;
@@ -76,6 +79,15 @@ function specFinalizers({ spec }: ApiObject): unknown[] {
   return typeof spec === "object" && spec !== null && "finalizers" in spec && Array.isArray(spec.finalizers)
     ? spec.finalizers
     : [];
+}
+
+/** What becomes of the dependents when the request does not say: they go as well, but for a few resources. */
+function defaultPolicy(
+  { orphansByDefault }: ResourceDefinition,
+  present: readonly string[],
+): DeleteOptions["propagationPolicy"] {
+  const decided = present.includes("orphan") || present.includes("foregroundDeletion");
+  return orphansByDefault !== undefined && !decided ? "Orphan" : undefined;
 }
 
 function finalizersFor(present: string[], policy: DeleteOptions["propagationPolicy"]): string[] {

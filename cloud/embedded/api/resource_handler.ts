@@ -259,8 +259,12 @@ async function remove({ registry, now }: ResourceComponents, asked: ResourceRequ
   const options = readDeleteOptions(await readValue(request, DELETE_OPTIONS), query);
   const name = path.name ?? "";
   const { object, removed } = registry.delete(definition, { namespace: path.namespace ?? "", name }, options);
+  const { orphansByDefault } = definition;
+  const warnings = orphansByDefault !== undefined && options.propagationPolicy === undefined
+    ? [orphansByDefault.warning]
+    : [];
   if (!removed || SHOWN_WHEN_DELETED.has(keyOfResource(definition))) {
-    return printWritten({ now }, asked, object);
+    return printWritten({ now }, asked, object, { warnings });
   }
   return jsonResponse(JSON.stringify({
     kind: "Status",

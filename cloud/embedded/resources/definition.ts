@@ -149,6 +149,11 @@ export interface ResourceDefinition {
   validateUpdate?(object: ApiObject, old: ApiObject): FieldError[];
   /** Checks any write, in place of the two above. */
   validateWrite?(write: Write): FieldError[];
+  /**
+   * Set where dependents are left alone unless a deletion says otherwise; what whoever does not say is told.
+   * Upstream: k8s.io/apiserver pkg/registry/rest/delete.go (GarbageCollectionDeleteStrategy) @ v0.33
+   */
+  orphansByDefault?: { warning: string };
   /** What a deletion adds to an object before it is decided whether anything holds it. */
   prepareForDelete?(object: ApiObject, now: number): void;
   /**

@@ -128,6 +128,10 @@ export const JOB: ResourceDefinition = {
   schema: "batch.v1.Job",
   status: "status",
   generation: true,
+  orphansByDefault: {
+    warning:
+      "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning",
+  },
   selectableFields: ["status.successful"],
   readFields: (job) => ({ "status.successful": String(numberAt(job, "status", "succeeded")) }),
   columns: [
