@@ -1,5 +1,5 @@
 import { isObject } from "../object.ts";
-import { comparePathElements, parsePathElement, type PathElement } from "./path_element.ts";
+import { compareRanks, parsePathElement, type PathElement, rankOf } from "./path_element.ts";
 
 /**
  * A set of fields in the form of FieldsV1: a tree of path elements. A node without children is a member of the set; one with
@@ -38,7 +38,9 @@ function makeNode(member: boolean, children: ReadonlyArray<[PathElement, FieldSe
 }
 
 function inOrder(children: Array<[PathElement, FieldSet]>): Array<[PathElement, FieldSet]> {
-  return children.sort(([a], [b]) => comparePathElements(a, b));
+  if (children.length < 2) return children;
+  return children.map((child) => ({ child, rank: rankOf(child[0]) }))
+    .sort((a, b) => compareRanks(a.rank, b.rank)).map(({ child }) => child);
 }
 
 /** Fields of either set. */
@@ -63,10 +65,7 @@ function unionNodes(a: FieldSet, b: FieldSet): FieldSet {
   for (const element in b) {
     if (element !== SELF && a[element] === undefined) children.push([element, b[element]!]);
   }
-  if (children.length > before) {
-    changed = true;
-    inOrder(children);
-  }
+  if (children.length > before) return makeNode(member, inOrder(children)) ?? LEAF;
   return changed ? makeNode(member, children) ?? LEAF : a;
 }
 

@@ -56,7 +56,8 @@ function mergeList(live: unknown, applied: unknown, type: ListType): unknown {
   const [old, now] = [itemsByElement(before, type), itemsByElement(given, type)];
   const item = type.kind === "keyed" ? type.item : ATOMIC;
   const shared = right.filter(({ element }) => old.has(element)).map(({ element }) => element);
-  let next = shared.shift();
+  let reached = 0;
+  let next = shared[reached];
   const done = new Set<PathElement>();
   const merged: unknown[] = [];
   const take = (element: PathElement) => {
@@ -75,7 +76,7 @@ function mergeList(live: unknown, applied: unknown, type: ListType): unknown {
         take(b.element);
         l++;
         r++;
-        next = shared.shift();
+        next = shared[++reached];
         continue;
       }
       if (now.has(a.element) && next !== undefined && next !== a.element) {
@@ -94,7 +95,7 @@ function mergeList(live: unknown, applied: unknown, type: ListType): unknown {
     if (b !== undefined) {
       take(b.element);
       r++;
-      if (next === b.element) next = shared.shift();
+      if (next === b.element) next = shared[++reached];
     }
   }
   return merged.length === 0 ? undefined : merged;

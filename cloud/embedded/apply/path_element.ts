@@ -90,25 +90,43 @@ export function itemElement(
   return { element: keyElement(item, type.keys, type.defaults) };
 }
 
-/** Order of path elements: fields, keys, values, indexes; each by what it says. */
-export function comparePathElements(a: PathElement, b: PathElement): number {
-  if (a === b) return 0;
-  if (a[0] !== b[0]) return KINDS.indexOf(a[0]!) - KINDS.indexOf(b[0]!);
-  const [x, y] = [a.slice(2), b.slice(2)];
-  switch (a[0]) {
+/** What a path element is ordered by, taken apart once. */
+export interface PathElementRank {
+  kind: number;
+  name: string;
+  value: unknown;
+}
+
+/** What a path element is ordered by: fields, keys, values, indexes; each by what it says. */
+export function rankOf(element: PathElement): PathElementRank {
+  const kind = KINDS.indexOf(element[0]!);
+  const name = element.slice(2);
+  switch (element[0]) {
     case "k":
-      return compareKeys(JSON.parse(x), JSON.parse(y));
+      return { kind, name, value: Object.entries(parseJson(name) as JsonObject) };
     case "v":
-      return compareValues(JSON.parse(x), JSON.parse(y));
+      return { kind, name, value: parseJson(name) };
     case "i":
-      return Number(x) - Number(y);
+      return { kind, name, value: Number(name) };
     default:
-      return compareText(x, y);
+      return { kind, name, value: undefined };
   }
 }
 
-function compareKeys(a: JsonObject, b: JsonObject): number {
-  const [x, y] = [Object.entries(a), Object.entries(b)];
+/** Order of path elements by their ranks. */
+export function compareRanks(a: PathElementRank, b: PathElementRank): number {
+  if (a.kind !== b.kind) return a.kind - b.kind;
+  switch (KINDS[a.kind]) {
+    case "f":
+      return compareText(a.name, b.name);
+    case "k":
+      return compareKeys(a.value as Array<[string, unknown]>, b.value as Array<[string, unknown]>);
+    default:
+      return compareValues(a.value, b.value);
+  }
+}
+
+function compareKeys(x: Array<[string, unknown]>, y: Array<[string, unknown]>): number {
   for (let i = 0; i < x.length && i < y.length; i++) {
     const order = compareText(x[i]![0], y[i]![0]) || compareValues(x[i]![1], y[i]![1]);
     if (order !== 0) return order;
