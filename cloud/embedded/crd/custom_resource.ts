@@ -12,7 +12,7 @@ import { Correlated } from "./schema/correlated.ts";
 import { coerceEmbedded, hasEmbedded, validateEmbedded } from "./schema/embedded.ts";
 import { hasField, type JsonSchema } from "./schema/json_schema.ts";
 import { validateListTypes } from "./schema/list_types.ts";
-import { applyDefaults, dropNulls, prune } from "./schema/prune.ts";
+import { applyDefaults, dropNulls, hasDefaults, prune } from "./schema/prune.ts";
 import { validateValue } from "./schema/validate.ts";
 
 /**
@@ -123,6 +123,7 @@ function storedAs(crd: Crd, version: CrdVersion, primary: boolean): StoredAs {
   const storage = versions.find((one) => one.storage) ?? version;
   const storedVersion = `${group}/${storage.name}`;
   const schemas = new Map(versions.map((one) => [`${group}/${one.name}`, schemaOf(one)]));
+  const defaulted = new Map([...schemas].filter(([, schema]) => hasDefaults(schema)));
   const head = `{"apiVersion":${JSON.stringify(apiVersion)},`;
   // What was written after the definition changed last was written in its form.
   const since = Number(crd.metadata.resourceVersion ?? Infinity);
@@ -137,7 +138,7 @@ function storedAs(crd: Crd, version: CrdVersion, primary: boolean): StoredAs {
       return converted;
     },
     fromStored: (object) => {
-      applyDefaults(object, schemas.get(object.apiVersion));
+      applyDefaults(object, defaulted.get(object.apiVersion));
       object.apiVersion = apiVersion;
       object.kind = crd.status.acceptedNames.kind;
       prune(object, schemas.get(apiVersion), true);

@@ -2,7 +2,7 @@ import { isConflict, isNotFound } from "../../../common/errors/mod.ts";
 import type { Clock, Logger } from "../../../common/module/mod.ts";
 import { type ApiObject, jsonEqual, objectAt, timeText } from "../object.ts";
 import type { Registry } from "../registry.ts";
-import { keyOfResource, type ResourceDefinition } from "../resources/definition.ts";
+import type { ResourceDefinition } from "../resources/definition.ts";
 import { CLEANUP_FINALIZER, type Crd, type CrdNames, hasCondition, readCrd } from "./definition.ts";
 import { customResources } from "./custom_resource.ts";
 import { planNames, setCondition, type TakenNames } from "./names.ts";
@@ -272,9 +272,4 @@ export class CustomResources implements Disposable {
       conditions: setCondition(crd.status.conditions, { type: "Terminating", status, reason, message }, now),
     };
   }
-}
-
-/** Key of the resource of a definition, which is its name. */
-export function keyOfCrd({ spec: { group, names } }: Crd): string {
-  return keyOfResource({ group, resource: names.plural });
 }

@@ -1,4 +1,4 @@
-import { isObject, type JsonObject, setField } from "../../object.ts";
+import { isObject, setField } from "../../object.ts";
 import {
   fieldSchema,
   hasField,
@@ -119,11 +119,4 @@ export function hasDefaults(schema: JsonSchema | undefined): boolean {
   if (schema === undefined) return false;
   return schema.default !== undefined || hasDefaults(itemsOf(schema)) || hasDefaults(valuesOf(schema)) ||
     Object.values(schema.properties ?? {}).some(hasDefaults);
-}
-
-/** A copy of an object without apiVersion, kind and metadata. */
-export function contentOf(
-  { apiVersion: _, kind: _kind, metadata: _metadata, ...content }: JsonObject,
-): JsonObject {
-  return content;
 }
