@@ -21,9 +21,15 @@ const KEY_USAGES = 0x01 | 0x04;
 const CA_KEY_USAGES = KEY_USAGES | 0x20;
 const ORGANIZATION = "KubeEdge";
 
+/**
+ * Certificates are valid from a while before they are made: an edge whose clock is behind the cloud's by an hour, or by the hour of
+ * a wrong time zone and some more, joins all the same. Kubernetes' signers do so by 5 min, upstream not at all.
+ */
+export const BACKDATED_MS = 2 * 3_600_000;
+
 /** Times in certificates have whole seconds; fractions would not be DER. */
 function validity(now: number, days: number): { notBefore: Date; notAfter: Date } {
-  const start = Math.floor(now / 1000) * 1000;
+  const start = Math.floor(now / 1000) * 1000 - BACKDATED_MS;
   return { notBefore: new Date(start), notAfter: new Date(start + days * DAY_MS) };
 }
 

@@ -5,6 +5,7 @@
  * @module
  */
 export {
+  BACKDATED_MS,
   caHash,
   createAuthority,
   issueServingCertificate,
