@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Pod } from "../../common/api/core_v1.ts";
 import { type KubeClient, LEASES, NODES } from "../../common/kubeclient/mod.ts";
 import { isReady } from "../../scripts/trial/kubernetes.ts";
 import { until } from "../../scripts/trial/program.ts";
@@ -6,6 +7,7 @@ import { ENGINE, EXECUTABLES, KUBECTL, lacking } from "../support/needs.ts";
 import { KUBERNETES, RealCluster } from "../support/real_cluster.ts";
 import { busyboxPod, containers, Trial } from "../support/trial.ts";
 
+const DEFAULT_SECONDS = 5;
 const UNREACHABLE = "node.kubernetes.io/unreachable";
 
 /** A second node, of objects only, that is well until it is disposed: where no node is well, Kubernetes evicts nothing. */
@@ -47,6 +49,9 @@ Deno.test({
   ignore: lacking(ENGINE, KUBECTL, EXECUTABLES, KUBERNETES),
   fn: async (t) => {
     await using cluster = await RealCluster.start();
+    // What admission gives pods that say nothing, short enough to see that it is not what holds for pods of edges.
+    await cluster.stopApiServer();
+    await cluster.startApiServer(`--default-unreachable-toleration-seconds=${DEFAULT_SECONDS}`);
     await using trial = await Trial.make("real-lost", cluster);
     const { site } = trial;
     await site.start();
@@ -56,10 +61,23 @@ Deno.test({
     await trial.apply(
       busyboxPod("patient", ["sleep", "3600"]),
       busyboxPod("impatient", ["sleep", "3600"], { tolerations }),
+      busyboxPod("elsewhere", ["sleep", "3600"], { nodeName: "gone" }),
     );
     const patient = (await trial.pod("patient", isReady, "became ready")).metadata!.uid!;
     const impatient = (await trial.pod("impatient", isReady, "became ready")).metadata!.uid!;
     const before = await containers({ uid: patient, name: "main" });
+    await t.step(
+      "cloudcore takes the time limit from the pods of edges that have the default, and from no others",
+      async () => {
+        const limit = (pod: Pod) =>
+          pod.spec?.tolerations?.find(({ key, effect }) => key === UNREACHABLE && effect === "NoExecute")
+            ?.tolerationSeconds;
+        const seen = await trial.pod("patient", (pod) => limit(pod) === undefined, "lost its limit");
+        assert.ok(seen.spec?.tolerations?.some(({ key }) => key === UNREACHABLE));
+        assert.equal(limit(await trial.pod("impatient", () => true, "is there")), 0);
+        assert.equal(limit(await trial.pod("elsewhere", () => true, "is there")), DEFAULT_SECONDS);
+      },
+    );
     const node = () => kube.get(NODES, { name: site.nodeName });
 
     await t.step("without a heartbeat it becomes Unknown and is tainted", async () => {
@@ -79,6 +97,13 @@ Deno.test({
       "a pod that does not tolerate it is deleted, and stays until its node says it ended",
       async () => {
         await trial.pod("impatient", (p) => p.metadata?.deletionTimestamp !== undefined, "was evicted");
+        // Longer than the default, from when the taint was set.
+        const { timeAdded } = (await node()).spec!.taints!.find(({ key, effect }) =>
+          key === UNREACHABLE && effect === "NoExecute"
+        )!;
+        await until("the default is over", () => {
+          return Promise.resolve(Date.now() > Date.parse(timeAdded!) + 2 * DEFAULT_SECONDS * 1000);
+        });
         const pod = await trial.pod("patient", () => true, "is there");
         assert.equal(pod.metadata?.deletionTimestamp, undefined);
         assert.equal((await containers({ uid: impatient, name: "main" })).length, 1);
@@ -97,6 +122,7 @@ Deno.test({
       });
       const pod = await trial.pod("patient", isReady, "is ready");
       assert.equal(pod.metadata?.uid, patient);
+      assert.equal(pod.status?.containerStatuses?.[0]?.restartCount, 0);
       assert.deepEqual(await containers({ uid: patient, name: "main" }), before);
     });
 
