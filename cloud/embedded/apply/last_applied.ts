@@ -1,3 +1,4 @@
+import { StatusError } from "../../../common/errors/mod.ts";
 import { isObject, type JsonObject, objectAt, parseJsonBody, textAt } from "../object.ts";
 import { changedFields, compareFields } from "./compare.ts";
 import type { Conflict } from "./conflict.ts";
@@ -32,8 +33,9 @@ function lastAppliedFields(live: JsonObject, type: MergeType): FieldSet {
   let config: unknown;
   try {
     config = parseJsonBody(text);
-  } catch {
+  } catch (error) {
     // An annotation that cannot be read, which anyone may have written, speaks for nobody.
+    if (!(error instanceof StatusError)) throw error;
     return NO_FIELDS;
   }
   if (!isObject(config) || config.apiVersion !== live.apiVersion) return NO_FIELDS;
