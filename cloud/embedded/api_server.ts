@@ -79,17 +79,24 @@ export class ApiServer {
       end();
     }
     const { status } = response;
-    // What names nothing that is served is counted as one, so that nobody can make series at will.
-    const known = asked === undefined
-      ? status !== 404 && status !== 403
-      : this.#components.registry.table.find(asked.group, asked.version, asked.resource) !== undefined;
     metrics.count({
-      attributes: known ? attributes : { kind: "path", verb: knownVerb(attributes.verb), path: "" },
+      attributes: this.#counted(attributes, asked, status),
       version: asked?.version ?? "",
       code: status,
       seconds: (now() - startedAt) / 1000,
     });
     return response;
+  }
+
+  /** What names nothing that is served is counted as one, so that nobody can make series at will. */
+  #counted(attributes: Attributes, asked: ResourcePath | undefined, status: number): Attributes {
+    const verb = knownVerb(attributes.verb);
+    const served = status < 400;
+    if (attributes.kind === "path") return { ...attributes, verb, path: served ? attributes.path : "" };
+    const { table } = this.#components.registry;
+    const known = asked !== undefined && table.find(asked.group, asked.version, asked.resource) !== undefined;
+    if (!known) return { kind: "path", verb, path: "" };
+    return { ...attributes, verb, ...(served ? {} : { subresource: undefined }) };
   }
 
   #refusal(error: unknown, method: string, path: string): Response {

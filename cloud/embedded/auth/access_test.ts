@@ -306,6 +306,10 @@ Deno.test("/metrics tells requests, objects and watches, to who may ask", async 
   await using plane = await startControlPlane();
   await plane.request("GET", "/api/v1/namespaces/default/pods");
   await plane.request("GET", "/apis/nothing.example.com/v1/whatever");
+  await plane.request("GET", "/whatever/path", undefined, { authorization: "Bearer wrong" });
+  await plane.request("GET", "/api/v1/namespaces/default/pods/x/whatever", undefined, {
+    authorization: "Bearer wrong",
+  });
   const { body } = await plane.request("GET", "/metrics");
   const text = String(body);
   assert.match(
