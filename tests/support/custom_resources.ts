@@ -128,6 +128,22 @@ export async function tryCustomResources(t: Deno.TestContext, kubeconfig: string
     });
   }
 
+  await t.step("kubectl applies an object, finds nothing to do, and changes one field", async () => {
+    const model = SAMPLES.find(({ apiVersion, kind }) =>
+      apiVersion === "devices.kubeedge.io/v1beta1" && kind === "DeviceModel"
+    )!;
+    const applied = async (labels: Record<string, string>) => {
+      const object = { ...model, metadata: { name: "applied", namespace: "default", labels } };
+      return (await run(["apply", "-f", "-"], JSON.stringify(object))).trim().split(" ").at(-1);
+    };
+    assert.equal(await applied({ a: "1" }), "created");
+    assert.equal(await applied({ a: "1" }), "unchanged");
+    assert.equal(await applied({ b: "2" }), "configured");
+    const labels = await run(["get", "devicemodel", "applied", "-o", "jsonpath={.metadata.labels}"]);
+    assert.deepEqual(JSON.parse(labels), { b: "2" });
+    await run(["delete", "devicemodel", "applied"]);
+  });
+
   await t.step("a device's row tells node, model and protocol", async () => {
     const table = await run(["get", "device", "thermometer"]);
     assert.match(
