@@ -9,6 +9,7 @@ import {
   timeText,
 } from "../object.ts";
 import { apiVersionOf, type ResourceDefinition } from "../resources/definition.ts";
+import { type FieldError, invalidObject, tooLong } from "../resources/field_error.ts";
 import { mergeTypeOf } from "./builtin_types.ts";
 import { conflictError } from "./conflict.ts";
 import { type FieldSet, NO_FIELDS, setOf } from "./field_set.ts";
@@ -85,6 +86,22 @@ export function trackWrite(live: ApiObject | undefined, object: ApiObject, write
     );
   }
   setManagedFields(object, managers);
+  if (sent !== undefined) refuseLongNames(object, write.definition);
+}
+
+/** Longest names, bytes. Upstream: k8s.io/apimachinery pkg/apis/meta/v1/validation (ValidateManagedFields) @ v1.33 */
+const LONGEST = { manager: 128, subresource: 256 } as const;
+
+/** A client may send managers of its own, but none without bounds. @throws {StatusError} Invalid */
+function refuseLongNames({ metadata }: ApiObject, definition: TrackedKind): void {
+  const errors: FieldError[] = [];
+  for (const [i, entry] of (metadata.managedFields ?? []).entries()) {
+    for (const name of ["manager", "subresource"] as const) {
+      if (new TextEncoder().encode(textAt(entry, name)).length <= LONGEST[name]) continue;
+      errors.push(tooLong(`metadata.managedFields[${i}].${name}`, LONGEST[name]));
+    }
+  }
+  if (errors.length > 0) throw invalidObject(definition, metadata.name ?? "", errors.slice(0, 100));
 }
 
 /** Brings what managers have in line with a type that may have changed since: that of a definition in the API. */
