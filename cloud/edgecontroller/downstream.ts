@@ -286,10 +286,14 @@ export class Downstream {
     this.#follow(this.#components.index.setEdge(node, event.type !== "deleted"));
     this.#look(node);
     const link = this.#links.get(node);
-    // A delete of the Node ends the connection; one that ended already must not end the next.
-    if (event.type === "deleted" && link?.connected === false) {
-      link.delivered.delete(objectKey({ type: "node", namespace: CLUSTER_SCOPE, name: node }));
-    }
+    // A delete of the Node ends the connection, and with it goes what is recorded of the node. Of one that is away it is told at once:
+    // on its next connection it would end that.
+    const signal = this.#signal;
+    if (event.type !== "deleted" || link?.connected === true || signal === undefined) return;
+    const id = { type: "node", namespace: CLUSTER_SCOPE, name: node } as const;
+    link?.delivered.delete(objectKey(id));
+    const gone = downstreamMessage(node, { ...id, operation: "delete", object: event.object }, event.object);
+    this.#tasks.add(this.#components.send(gone, signal), signal);
   }
 
   #podChanged(event: InformerEvent<Pod>): void {

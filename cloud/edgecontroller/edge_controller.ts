@@ -27,6 +27,7 @@ import type { InformerSource } from "./object_watch.ts";
 import { completeOptions, type EdgeControllerOptions } from "./options.ts";
 import { OutageTolerance } from "./outage_tolerance.ts";
 import { readRecordedDeliveries } from "./recorded_deliveries.ts";
+import { refusedReports } from "./refused_reports.ts";
 import { withoutOwnRefusals } from "./own_refusals.ts";
 import { refusedReads } from "./refused_reads.ts";
 import { Upstream } from "./upstream.ts";
@@ -95,6 +96,12 @@ export function edgeController(
   });
   const upstream = new Upstream({
     send,
+    refused: refusedReports({
+      kube,
+      uidOf: (namespace, name) => index.pod(namespace, name)?.metadata?.uid,
+      clock,
+      log: log.child("upstream"),
+    }),
     kube: withoutOwnRefusals(kube),
     edge: {
       writing: (node, name) => downstream.writing(node, name),

@@ -331,3 +331,21 @@ Deno.test("edgeController() begins to follow a node that becomes an edge node", 
   });
   await rig.pushed("insert", "node/edge-1/default/pod/web");
 });
+
+Deno.test("edgeController() has the hub forget a node that is deleted while it is away, once", async () => {
+  await using rig = new Rig();
+  await connected(rig);
+  await rig.disconnect("edge-1");
+  await rig.settle();
+  const from = rig.sent.length;
+  await rig.kube.delete(NODES, { name: "edge-1" });
+  await rig.kube.delete(NODES, { name: "edge-2" });
+  await rig.settle();
+  assert.deepEqual(rig.pushes(from), ["delete null/node/edge-1", "delete null/node/edge-2"]);
+  await rig.connect("edge-1");
+  await rig.settle();
+  assert.ok(
+    !rig.pushes(from + 2).some((push) => push.includes("node/edge-1")),
+    "its next connection is left alone",
+  );
+});

@@ -26,6 +26,7 @@ import { NODE_HANDLERS } from "./node_handlers.ts";
 import { POD_HANDLERS } from "./pod_handlers.ts";
 import { READ_HANDLERS } from "./read_handlers.ts";
 import { isDispensable } from "./pod_references.ts";
+import type { refusedReports } from "./refused_reports.ts";
 import { parseRequests, type RequestKind, type RequestTraits, routeMessage } from "./request.ts";
 import type { UpstreamRequest } from "./request.ts";
 import { Tasks } from "./tasks.ts";
@@ -37,6 +38,8 @@ export interface UpstreamComponents {
   kube: Pick<KubeReader, "get"> & KubeWriter;
   edge: EdgeView;
   index: AuthorizationIndex & Pick<EdgeIndex, "podsOf">;
+  /** Told what the API refused. */
+  refused: ReturnType<typeof refusedReports>;
   clock: Clock;
   log: Logger;
   /** Requests, by kind and result. */
@@ -198,6 +201,7 @@ export class Upstream {
         new StatusError("InternalError", errorText(error), { cause: error });
       requests.inc(1, { kind: request.kind, result: status.reason });
       this.#logFailure(request, status);
+      this.#refusals.add(this.#components.refused(request, status, signal), signal);
       reply = replyWithError(this.#mayBeAbsent(request, status) ? ABSENT : how, message, status);
     }
     if (reply === undefined || signal.aborted) return;
