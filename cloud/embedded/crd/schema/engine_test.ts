@@ -82,6 +82,25 @@ Deno.test("validateValue() and validateListTypes() end without an exception, wit
   assert.equal(errors.length, 100);
 });
 
+Deno.test("validateValue() refuses an object that would take too long, also inside what must not hold", () => {
+  const costly: JsonSchema = {
+    type: "object",
+    properties: {
+      a: {
+        type: "array",
+        items: { type: "string", anyOf: Array.from({ length: 5000 }, () => ({ minLength: 5 })) },
+      },
+    },
+  };
+  const value = { a: Array.from({ length: 20_000 }, () => "x") };
+  for (const schema of [costly, { ...costly, properties: {}, not: { properties: costly.properties! } }]) {
+    const errors = validateValue(schema, value);
+    assert.equal(errors.length, 1);
+    assert.match(errors[0]!.message, /more work than one object may/);
+  }
+  assert.equal(validateValue(costly, { a: ["long enough"] }).length, 0);
+});
+
 Deno.test("validateValue() forgives old faults only where they are the same", async (t) => {
   const strict: JsonSchema = {
     type: "object",

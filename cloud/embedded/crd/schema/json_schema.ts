@@ -103,7 +103,8 @@ export function tooLargeSchema(schema: JsonSchema): string | undefined {
   let parts = 0;
   const look = (one: JsonSchema, depth: number): string | undefined => {
     if (depth > SCHEMA_LIMITS.depth) return `must not be nested more than ${SCHEMA_LIMITS.depth} deep`;
-    if (++parts > SCHEMA_LIMITS.parts) return `must not have more than ${SCHEMA_LIMITS.parts} parts`;
+    parts += 1 + (one.enum?.length ?? 0);
+    if (parts > SCHEMA_LIMITS.parts) return `must not have more than ${SCHEMA_LIMITS.parts} parts`;
     if ((one.pattern?.length ?? 0) > SCHEMA_LIMITS.patternChars) {
       return `must not have patterns longer than ${SCHEMA_LIMITS.patternChars} characters`;
     }

@@ -23,7 +23,7 @@ type Step =
   | { op: "match" };
 
 const MAX_STEPS = 10_000;
-const MAX_WORK = 20_000_000;
+const MAX_WORK = 10_000_000;
 
 /**
  * Compiles a pattern of a schema. It is matched by following all ways at once, so that the time grows with the length of pattern
