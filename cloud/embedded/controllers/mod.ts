@@ -1,10 +1,11 @@
 /**
  * What a control plane does beside its API: places pods, rolls deployments, keeps replica sets and stateful sets at their size
- * and daemon sets on their nodes, runs jobs to their end and makes them when cron jobs say so, tells which pods serve a service, collects what lost its owner, and watches over nodes. Built on the Kubernetes API alone.
- * Namespaces are kept by the API server itself, which knows all that can be in one.
+ * and daemon sets on their nodes, runs jobs to their end and makes them when cron jobs say so, tells which pods serve a service and
+ * how many a disruption budget can spare, collects what lost its owner, and watches over nodes. Built on the Kubernetes API alone.
+ * Namespaces and roles are kept by the API server itself, which knows all that can be in one.
  *
- * Takes: watches of nodes, leases, pods, replica sets, deployments, daemon sets, stateful sets, their revisions, jobs, cron jobs, and of
- * every other resource that can own or be owned — from the API server.
+ * Takes: watches of nodes, leases, pods, namespaces, services, and of every resource that it makes or makes things for, or that can
+ * own or be owned — from the API server.
  * Gives: bindings, objects, statuses and events — to the API server.
  * Upstream: k8s.io/kubernetes pkg/scheduler, pkg/controller @ v1.32
  * @module
