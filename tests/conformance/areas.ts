@@ -5,11 +5,13 @@ import { BODIES } from "./areas/bodies.ts";
 import { COLLECTIONS, CONCURRENCY } from "./areas/collections.ts";
 import { CRUD } from "./areas/crud.ts";
 import { CUSTOM_RESOURCES, CUSTOM_VERSIONS } from "./areas/custom_resources.ts";
+import { DEFAULTS } from "./areas/defaults.ts";
 import { DELETION, OWNERS } from "./areas/deletion.ts";
 import { DISCOVERY, OPENAPI } from "./areas/discovery.ts";
 import { DRY_RUN } from "./areas/dry_run.ts";
 import { EVENTS } from "./areas/events.ts";
 import { KUBECTL_CLUSTER, KUBECTL_OBJECTS, KUBECTL_WORKLOADS } from "./areas/kubectl.ts";
+import { LIMITS } from "./areas/limits.ts";
 import { NAMES } from "./areas/names.ts";
 import { NAMESPACES } from "./areas/namespaces.ts";
 import { OUTPUT } from "./areas/output.ts";
@@ -55,5 +57,7 @@ export const AREAS: readonly Area[] = [
   ACCESS,
   COLLECTIONS,
   CONCURRENCY,
+  DEFAULTS,
+  LIMITS,
   FORGETTING,
 ];
