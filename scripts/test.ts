@@ -141,6 +141,7 @@ async function main(): Promise<void> {
   }
   add(await runTests("unit", ["common", "cloud", "edge", "keadm", "scripts", "crds"], ["--parallel"]));
   add(await runTests("integration", ["tests/integration", "tests/wire"], []));
+  add(await runTests("conformance", ["tests/conformance"], []));
   add(await runTests("end to end", ["tests/e2e"], []));
   add(await runTests("real cluster", ["tests/real_cluster"], []));
   const { NEEDS } = await import("../tests/support/needs.ts");
