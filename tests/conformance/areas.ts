@@ -17,6 +17,7 @@ import { NAMESPACES } from "./areas/namespaces.ts";
 import { OUTPUT } from "./areas/output.ts";
 import { FORGETTING, PAGING } from "./areas/paging.ts";
 import { PATCHES, STRATEGIC } from "./areas/patches.ts";
+import { PROPERTIES } from "./areas/properties.ts";
 import { SELECTORS } from "./areas/selectors.ts";
 import { SUBRESOURCES } from "./areas/subresources.ts";
 import { TRANSPORT } from "./areas/transport.ts";
@@ -38,6 +39,7 @@ export const AREAS: readonly Area[] = [
   CUSTOM_VERSIONS,
   DISCOVERY,
   OPENAPI,
+  PROPERTIES,
   CRUD,
   NAMES,
   SELECTORS,

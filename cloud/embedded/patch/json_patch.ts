@@ -73,7 +73,6 @@ function applyOperation(document: unknown, { op, path, from, value }: Operation)
     case "remove":
       return remove(document, path);
     case "replace":
-      get(document, path);
       return path.length === 0 ? structuredClone(value) : replace(document, path, structuredClone(value));
     case "move": {
       const moved = get(document, from!);
@@ -83,13 +82,21 @@ function applyOperation(document: unknown, { op, path, from, value }: Operation)
       return add(remove(document, from!), path, moved);
     }
     case "copy":
-      return add(document, path, structuredClone(get(document, from!)));
+      return add(document, path, structuredClone(getOrNull(document, from!)));
     case "test":
-      if (!jsonEqual(get(document, path), value)) throw misfit("test", path, "the value is another");
+      if (!jsonEqual(getOrNull(document, path), value)) throw misfit("test", path, "the value is another");
       return document;
     default:
       throw misfit("apply", path, `${JSON.stringify(op.slice(0, 100))} is no operation`);
   }
+}
+
+/** The value at a path; null where an object lacks the last member, which is as good to a test and a copy. */
+function getOrNull(document: unknown, path: readonly string[]): unknown {
+  const last = path.at(-1);
+  if (last === undefined) return document;
+  const parent = get(document, path.slice(0, -1));
+  return isObject(parent) && !Object.hasOwn(parent, last) ? null : get(document, path);
 }
 
 function get(document: unknown, path: readonly string[]): unknown {
@@ -113,11 +120,13 @@ function add(document: unknown, path: readonly string[], value: unknown): unknow
   return document;
 }
 
+/** Puts a value in the place of another; into an object also where there is none, as the library that upstream uses does. */
 function replace(document: unknown, path: readonly string[], value: unknown): unknown {
   const parent = get(document, path.slice(0, -1));
   const last = path.at(-1)!;
   if (Array.isArray(parent)) parent[indexOf(last, parent.length - 1, path)] = value;
   else if (isObject(parent)) setField(parent, last, value);
+  else throw misfit("replace", path, "there is nothing to replace it in");
   return document;
 }
 

