@@ -57,7 +57,7 @@ type Write =
   & ({ version: string; isNew: boolean } | { gone: true });
 
 const RETRY = { baseMs: 1_000, maxMs: 60_000 };
-/** Requests at a time, of which one at most tells a version that was confirmed: nothing waits for it, and it comes with each pod. */
+/** Requests at a time, but what was confirmed is told only where there is nothing else to tell: there is as much of it, and nothing waits for it. */
 const PARALLEL = 16;
 /**
  * Removals that wait while the API cannot be used, the oldest given up first. A record that stays is removed when its node next
@@ -227,12 +227,11 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
   }
 
   /** Takes the next write of an object that is not being written. */
-  function takeNext(running: ReadonlyMap<string, Write>): [string, Write] | undefined {
-    const confirming = running.values().some(isConfirmation);
+  function takeNext(running: ReadonlySet<string>): [string, Write] | undefined {
     for (const waiting of [creations, writes]) {
       for (const next of waiting) {
         const [key, change] = next;
-        if (running.has(key) || (confirming && isConfirmation(change))) continue;
+        if (running.has(key) || (running.size > 0 && isConfirmation(change))) continue;
         waiting.delete(key);
         return next;
       }
@@ -270,13 +269,13 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
     if (signal.aborted) onAbort();
     else signal.addEventListener("abort", onAbort, { once: true });
     try {
-      const running = new Map<string, Write>();
+      const running = new Set<string>();
       const idle = () => new Promise<void>((resolve) => wake = resolve);
       let failure: unknown;
       while (!signal.aborted || writes.size + creations.size + running.size > 0) {
         for (let next; running.size < PARALLEL && (next = takeNext(running)) !== undefined;) {
           const [key, change] = next;
-          running.set(key, change);
+          running.add(key);
           perform(change, patience.signal).then(() => {
             failures = 0;
             told = "";
