@@ -246,6 +246,18 @@ export const CUSTOM_RESOURCES = area("custom resources", {
       message: /metadata\.resourceVersion: Invalid value: 0x0: must be specified for an update$/,
     });
   },
+  "take finalizers without a prefix": async (c) => {
+    const custom = await define(c);
+    const held = thing(custom, "a", { size: 1 }, { metadata: { name: "a", finalizers: ["simple"] } });
+    expectAnswer(await c.api.post(custom.path, held), 201, { metadata: { finalizers: ["simple"] } });
+    const bad = thing(custom, "b", { size: 1 }, { metadata: { name: "b", finalizers: ["not ok"] } });
+    expectRefusal(await c.api.post(custom.path, bad), 422, {
+      reason: "Invalid",
+      message:
+        /is invalid: metadata\.finalizers: Invalid value: "not ok": name part must consist of .*\[A-Za-z0-9\]'\)$/,
+    });
+    await c.api.patch(`${custom.path}/a`, "merge", { metadata: { finalizers: null } });
+  },
   "get their defaults": async (c) => {
     const custom = await define(c);
     const made = expectAnswer(
