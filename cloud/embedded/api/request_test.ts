@@ -102,7 +102,9 @@ Deno.test("discovery tells the same in both of its forms", () => {
 
 Deno.test("OpenApi documents refer to nothing that they do not have", async () => {
   const api = new OpenApi(new ResourceTable());
-  const { paths } = await api.answer("/openapi/v3", new Headers()).json() as { paths: Record<string, unknown> };
+  const { paths } = await api.answer("/openapi/v3", new Headers()).json() as {
+    paths: Record<string, unknown>;
+  };
   assert.ok(Object.keys(paths).includes("apis/apps/v1"));
   for (const path of Object.keys(paths)) {
     const text = await api.answer(`/openapi/v3/${path}`, new Headers()).text();
