@@ -24,7 +24,10 @@ export interface InformerOptions<T> {
    * `metadata.managedFields` is dropped.
    */
   trim?: (object: T) => T;
-  /** Called whenever this user was refused the list or the watch. */
+  /**
+   * Called whenever this user was refused the list or the watch, but for the first time in a row: an API server that starts
+   * refuses everybody for a moment, before it has read its roles.
+   */
   refused?: () => void;
   /** A number in [0, 1), for the jitter of the backoff. @default Math.random */
   random?: () => number;
@@ -125,9 +128,12 @@ class Reflector<T extends KubeObject> implements Informer<T> {
     const { clock, log, metrics, random = Math.random } = this.#options;
     const resource = this.#type.resource;
     let attempt = 0;
+    let refusals = 0;
     while (!signal.aborted) {
       let worked = false;
       let failed = false;
+      let refused = false;
+      const listed = this.#version === undefined;
       const started = clock.now();
       try {
         if (this.#version === undefined) {
@@ -150,10 +156,15 @@ class Reflector<T extends KubeObject> implements Informer<T> {
         if (isExpired(error)) {
           log.info("Listing again, the watch is too far behind", { resource });
           this.#version = undefined;
+          // The server answers, so failures before this are over; only a list that is too old at once is slowed.
+          if (!listed) attempt = 0;
         } else if (!hasReason(error, "Timeout") || clock.now() - started < STEADY_MS) {
           failed = true;
           metrics?.failures.inc(1, { resource });
-          if (isForbidden(error)) this.#options.refused?.();
+          refused = isForbidden(error);
+          if (refused && refusals > 0) this.#options.refused?.();
+          // How long the server was away before it refused says nothing about when it will not.
+          if (refused && refusals === 0) attempt = 0;
           const fields = { resource, attempt, err: errorText(error) };
           // The client has told it once, for all who use it.
           if (ACCESS.some((reason) => hasReason(error, reason))) {
@@ -162,6 +173,7 @@ class Reflector<T extends KubeObject> implements Informer<T> {
         }
       }
       if (signal.aborted) return;
+      refusals = refused ? refusals + 1 : 0;
       if (worked || clock.now() - started >= STEADY_MS) attempt = 0;
       // The first end that is no failure goes on at once; ends that follow each other quickly are slowed like failures.
       if (!failed && attempt++ === 0) continue;

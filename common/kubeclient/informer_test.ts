@@ -142,6 +142,60 @@ Deno.test("informer() waits longer after every failure and survives", async () =
   });
 });
 
+Deno.test("informer() reads on soon after a long outage, whatever the server says first", async () => {
+  let answer: StatusError | undefined;
+  await withInformer(async ({ client, clock, events, copy, stop }) => {
+    client.seed(CONFIG_MAPS, map("a"));
+    await copy.waitForSync({ signal: stop.signal });
+    await clock.advance(0);
+    answer = new StatusError("ServiceUnavailable", "down");
+    client.endWatches();
+    await clock.advance(300_000);
+    await client.create(CONFIG_MAPS, map("b"));
+    client.compact();
+    // Each step until the next try, at the longest backoff, and then no more than the shortest.
+    const untilTried = async (limitMs: number) => {
+      const before = client.calls.length;
+      for (let ms = 0; ms < limitMs && client.calls.length === before; ms += 100) await clock.advance(100);
+      assert.notEqual(client.calls.length, before, `not tried within ${limitMs} ms`);
+    };
+    answer = new StatusError("Forbidden", "no roles yet");
+    await untilTried(30_000);
+    answer = undefined;
+    await untilTried(1000);
+    await clock.advance(0);
+    assert.deepEqual(events, ["added default/a 1", "added default/b 1"]);
+  }, ({ verb }) => {
+    if (answer !== undefined && (verb === "list" || verb === "watch")) throw answer;
+  });
+});
+
+Deno.test("informer() tells of a refusal that lasts, not of one that passes", async () => {
+  const clock = new FakeClock();
+  const answers = ["Forbidden", "ServiceUnavailable", "Forbidden", "Forbidden", "Forbidden"] as const;
+  let asked = 0;
+  await using client = new FakeKubeClient({
+    now: () => clock.now(),
+    intercept: () => {
+      const reason = answers[asked++];
+      if (reason !== undefined) throw new StatusError(reason, "no");
+    },
+  });
+  const stop = new AbortController();
+  const told: number[] = [];
+  const refused = () => told.push(asked);
+  const copy = informer(client, CONFIG_MAPS, {}, { log: silentLogger, clock, random: () => 0.5, refused });
+  const running = copy.run(stop.signal);
+  try {
+    await clock.advance(60_000);
+    await copy.waitForSync({ signal: stop.signal });
+    assert.deepEqual(told, [4, 5]);
+  } finally {
+    stop.abort();
+    await running;
+  }
+});
+
 Deno.test("informer() gives a handler that comes late what is known, and none that left anything", () =>
   withInformer(async ({ client, clock, copy, stop }) => {
     client.seed(CONFIG_MAPS, map("a"));
