@@ -215,6 +215,7 @@ function controlPlaneInit(
     port: embedded.port,
     kubeconfig: embedded.kubeConfig,
     extraSans: embedded.advertiseAddress,
+    nodeMonitorGracePeriodMs: embedded.nodeMonitorGracePeriod * 1000,
     ...(advertiseAddress === undefined ? {} : { advertiseAddress }),
   };
 }

@@ -9,6 +9,8 @@ export interface ControlPlaneInit extends EmbeddedControlPlaneOptions {
   address: string;
   port: number;
   kubeconfig: string;
+  /** Silence after which a node's state is unknown, milliseconds. */
+  nodeMonitorGracePeriodMs: number;
 }
 
 runCompartment<ControlPlaneInit>(({ init, log, metrics }) => {
@@ -20,7 +22,9 @@ runCompartment<ControlPlaneInit>(({ init, log, metrics }) => {
       clock,
       log: log.child("kubeclient"),
     });
-    return controlPlaneControllers({ kube, clock, log, metrics });
+    return controlPlaneControllers({ kube, clock, log, metrics }, {
+      nodeMonitorGracePeriodMs: init.nodeMonitorGracePeriodMs,
+    });
   });
   return [api, controllers];
 });

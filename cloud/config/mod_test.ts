@@ -60,6 +60,7 @@ Deno.test("defaultCloudCoreConfig() has upstream's defaults", () => {
     port: 6443,
     kubeConfig: "/etc/kubeedge/admin.kubeconfig",
     advertiseAddress: [],
+    nodeMonitorGracePeriod: 40,
   });
   const { edgeController: { buffer, load }, cloudHub } = modules;
   assert.deepEqual([buffer.patchNode, buffer.queryNode, buffer.createLease, buffer.podEvent], [

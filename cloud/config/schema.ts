@@ -73,6 +73,7 @@ const KUBE_API = section("The Kubernetes API.", {
         [],
         "more addresses and names in its certificate",
       ),
+      nodeMonitorGracePeriod: seconds(40, "silence after which a node's state is unknown"),
     },
   ),
 });
