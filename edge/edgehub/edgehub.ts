@@ -31,8 +31,8 @@ export interface EdgeHubComponents {
 
 /** Waits between dials: quick at first, since most interruptions are short. */
 const REDIAL = { baseMs: 1000, maxMs: 30_000 };
-/** Wait of an edge whose place another one took, between questions whether that one is gone. */
-const YIELD_MS = 30_000;
+/** How many keepalives an edge whose place another one took waits between questions whether that one is gone. */
+const YIELD_HEARTBEATS = 2;
 /** A link that lasted this long counts as a success, after which the waits begin anew. */
 const STABLE_MS = 10_000;
 
@@ -121,7 +121,7 @@ async function run(
       }
       if (yielding) {
         // No hurry: the other one may be what replaces this machine.
-        await clock.sleep(YIELD_MS, { signal: inner.signal });
+        await clock.sleep(YIELD_HEARTBEATS * options.heartbeatMs, { signal: inner.signal });
         continue;
       }
       if (openedAt !== undefined && clock.now() - openedAt >= STABLE_MS) attempt = 0;
