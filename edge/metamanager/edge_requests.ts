@@ -163,7 +163,7 @@ export class EdgeRequests {
     const of = { ...resource, type: "pod" };
     if (!isJsonObject(pod) || !matchesResource(of, pod)) return answerWith(request, reply);
     if (this.#parts.keeper.keepFoundPod(of, pod)) return respond(request, pod);
-    return respond(request, statusContent(new StatusError("NotFound", `pods "${resource.name}" not found`)));
+    return respond(request, notFoundContent({ type: "pod", name: resource.name }));
   }
 
   /** Asks the cloud under an id of metamanager's own, and confirms the reply, as upstream does for all it asks so. */
@@ -196,10 +196,7 @@ export class EdgeRequests {
     const { content } = reply;
     if (reply.route.operation === Operation.error) {
       const isKept = WAYS[`query ${resource.type}`] === "fetch" && resource.type !== "serviceaccounttoken";
-      if (isKept && isNotFound(errorFromContent(content))) {
-        store.delete(key);
-        recent.delete(key);
-      }
+      if (isKept && isNotFound(errorFromContent(content))) this.#keepAbsence(resource, key);
     }
     if (reply.route.operation !== Operation.response) return;
     switch (resource.type) {
@@ -223,11 +220,16 @@ export class EdgeRequests {
         if (matchesResource(resource, content)) {
           keeper.keep(resource, content);
           recent.add(key);
-        } else if (isNotFoundContent(content)) {
-          store.delete(key);
-          recent.delete(key);
-        }
+        } else if (isNotFoundContent(content)) this.#keepAbsence(resource, key);
     }
+  }
+
+  /** That there is none is an answer as well: a pod for which the object is optional comes back without the cloud. */
+  #keepAbsence(resource: ObjectResource, key: string): void {
+    const { store, recent } = this.#parts;
+    recent.delete(key);
+    if (resource.type === "ca.crt") return store.delete(key);
+    store.put(key, resource.type, notFoundContent(resource));
   }
 
   async #fetch(request: Message, resource: ObjectResource): Promise<Message> {
@@ -242,7 +244,7 @@ export class EdgeRequests {
       return await this.#remoteOnce(request, resource, key);
     } catch (error) {
       if (!(error instanceof NoReplyError)) throw error;
-      const last = this.#stored(resource, key);
+      const last = this.#stored(resource, key) ?? this.#absence(resource, key);
       if (last === undefined) {
         throw new NoReplyError(
           error.why,
@@ -260,6 +262,12 @@ export class EdgeRequests {
     if (resource.type !== "serviceaccounttoken") return store.get(key);
     const token = store.getValue(key);
     return hasToken(token) ? token : undefined;
+  }
+
+  /** What the cloud last said, if that was that there is no such object. */
+  #absence(resource: ObjectResource, key: string): unknown {
+    if (resource.type === "serviceaccounttoken" || resource.type === "ca.crt") return undefined;
+    return isNotFoundContent(this.#parts.store.getValue(key)) ? notFoundContent(resource) : undefined;
   }
 
   /** Whether the stored object can be handed out although the cloud could be asked. */
@@ -347,6 +355,11 @@ function returnedObject(content: unknown): unknown {
 /** Objects returned by writes lack what pushed ones carry. */
 function withKind(object: unknown, kind: string): unknown {
   return isJsonObject(object) ? { kind, apiVersion: "v1", ...object } : object;
+}
+
+/** As the API says it; a row of it in the store is no object. Upstream leaves the same in its own. */
+function notFoundContent({ type, name }: Pick<ObjectResource, "type" | "name">): unknown {
+  return statusContent(new StatusError("NotFound", `${type}s "${name}" not found`));
 }
 
 function isNotFoundContent(content: unknown): boolean {

@@ -41,6 +41,11 @@ async function ask(
   return answer;
 }
 
+/** Why the answer is none. */
+function reasonOf({ content }: Message): string | undefined {
+  return (content as { ErrStatus?: { reason?: string } } | null)?.ErrStatus?.reason;
+}
+
 /** Asks, lets the cloud reply, takes its acknowledgement; the answer edged gets. */
 async function askCloud(edge: Harness, request: Message, content: unknown): Promise<Message> {
   await edge.give(request);
@@ -74,6 +79,25 @@ Deno.test(
     );
   }),
 );
+
+Deno.test("that the cloud has no such object is known without the cloud too, and after a restart", () =>
+  inTempDir(async (databasePath) => {
+    const query = () => fromEdged("query", "default/secret/extra");
+    const absent = { ErrStatus: { status: "Failure", reason: "NotFound", code: 404, message: "gone" } };
+    {
+      await using edge = await startMetaManager({ databasePath });
+      await connect(edge, true);
+      assert.equal(reasonOf(await askCloud(edge, query(), absent)), "NotFound");
+    }
+    await using edge = await startMetaManager({ databasePath });
+    const answer = await ask(edge, "query", "default/secret/extra");
+    assert.equal(reasonOf(answer), "NotFound");
+    await connect(edge, true);
+    const object = configMap("extra", "7", { a: "b" });
+    assert.deepEqual((await askCloud(edge, query(), object)).content, object);
+    await connect(edge, false);
+    assert.deepEqual((await ask(edge, "query", "default/secret/extra")).content, object);
+  }));
 
 Deno.test(
   "a query is not sent again shortly after the cloud spoke of the object, and is after a while",
@@ -146,12 +170,12 @@ Deno.test(
 );
 
 Deno.test("an error is never stored as an object", async (t) => {
-  const notFound = { ErrStatus: { status: "Failure", reason: "NotFound", message: "no", code: 404 } };
+  const refused = { ErrStatus: { status: "Failure", reason: "Forbidden", message: "no", code: 403 } };
   await t.step(
     "ErrStatus",
     whenConnected(async ({ edge }) => {
-      const answer = await askCloud(edge, fromEdged("query", "default/secret/s"), notFound);
-      assert.deepEqual(answer.content, notFound);
+      const answer = await askCloud(edge, fromEdged("query", "default/secret/s"), refused);
+      assert.deepEqual(answer.content, refused);
       await connect(edge, false);
       assert.equal((await ask(edge, "query", "default/secret/s")).route.operation, "error");
     }),
@@ -180,15 +204,15 @@ Deno.test("an error is never stored as an object", async (t) => {
 });
 
 Deno.test("an object that the cloud says is gone is forgotten", async (t) => {
-  const rows: Array<[string, unknown, string, string]> = [
+  const rows: Array<[string, unknown, string, string | undefined]> = [
     [
       "as an object",
       { ErrStatus: { status: "Failure", reason: "NotFound", code: 404 } },
       "response",
-      "error",
+      "NotFound",
     ],
-    ["as a text", 'configmaps "web" not found', "error", "error"],
-    ["but not for another failure", "The server is starting", "error", "response"],
+    ["as a text", 'configmaps "web" not found', "error", "NotFound"],
+    ["but not for another failure", "The server is starting", "error", undefined],
   ];
   for (const [name, content, operation, after] of rows) {
     await t.step(
@@ -201,7 +225,9 @@ Deno.test("an object that the cloud says is gone is forgotten", async (t) => {
         await edge.cloud();
         await edge.edged();
         await connect(edge, false);
-        assert.equal((await ask(edge, "query", "default/configmap/web")).route.operation, after);
+        const answer = await ask(edge, "query", "default/configmap/web");
+        assert.equal(answer.route.operation, "response");
+        assert.equal(reasonOf(answer), after);
       }),
     );
   }
