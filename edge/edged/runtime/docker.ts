@@ -110,15 +110,18 @@ class DockerRuntime implements ContainerRuntime {
     const action = `Cannot make the sandbox of pod "${config.pod.namespace}/${config.pod.name}"`;
     const lowered = this.#choices.mayLowerOomScore;
     let made = await this.#tryRunSandbox(action, config, options);
-    if (typeof made !== "string" && lowered && !this.#oomScoreKnown && isStartFailure(made)) {
+    const stillUnsure = () => !this.#oomScoreKnown;
+    const perhapsScore = lowered && (stillUnsure() || !this.#choices.mayLowerOomScore);
+    if (typeof made !== "string" && perhapsScore && isStartFailure(made)) {
       // Without CAP_SYS_RESOURCE the engine cannot lower the score, and its message does not always say so.
       this.#choices.mayLowerOomScore = false;
       const again = await this.#tryRunSandbox(action, config, options);
-      if (typeof again === "string") {
+      // Others may have found out meanwhile.
+      if (typeof again === "string" && stillUnsure()) {
         this.#log.warning("The engine cannot lower OOM scores; pods go without negative ones", {
           err: made.message,
         });
-      } else this.#choices.mayLowerOomScore = true;
+      } else if (stillUnsure()) this.#choices.mayLowerOomScore = true;
       made = again;
     }
     if (typeof made !== "string") throw made;

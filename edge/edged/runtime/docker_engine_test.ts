@@ -343,6 +343,28 @@ Deno.test("dockerRuntime goes without lowered OOM scores where the engine refuse
   assert.equal(lines.length, 1);
 });
 
+Deno.test("dockerRuntime finds out about OOM scores once for sandboxes that start at the same time", async () => {
+  const lines: string[] = [];
+  const eof =
+    "Error response from daemon: OCI runtime create failed: can't get final child's PID from pipe: EOF";
+  const isLowered = ({ args }: ProcessCall) => args.some((arg) => arg.startsWith("--oom-score-adj=-"));
+  const runtime = scriptedRuntime(
+    {
+      run: (call) => {
+        const refused = isLowered(call);
+        const stdout = call.args[0] === "rm" ? "" : `${ID}\n`;
+        const outcome = refused ? { code: 125, stdout: "", stderr: eof } : { code: 0, stdout, stderr: "" };
+        return Promise.resolve({ ...outcome, output: outcome.stdout + outcome.stderr, truncated: false });
+      },
+      stream: () => ({ chunks: (async function* () {})(), code: Promise.resolve(0) }),
+    },
+    createLogger("test", { write: (line) => lines.push(line) }),
+  );
+  const starts = [1, 2, 3].map(() => runtime.runPodSandbox(sandboxConfig(newPod(), PAUSE)));
+  assert.deepEqual(await Promise.all(starts), [ID, ID, ID]);
+  assert.equal(lines.length, 1);
+});
+
 Deno.test("dockerRuntime tells that the engine is away, whatever the way", async (t) => {
   const rows: Array<[string, Parameters<typeof scripted>[0][number]]> = [
     ["no client", new Deno.errors.NotFound("docker")],
