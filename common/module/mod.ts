@@ -10,6 +10,7 @@ export { connectPort, Mailbox, MailboxClosedError } from "./mailbox.ts";
 export type { Inbox, PortOptions, Send } from "./mailbox.ts";
 export { itemsUntil } from "./items.ts";
 export { throttle } from "./throttle.ts";
+export { News } from "./news.ts";
 export { systemClock } from "./clock.ts";
 export type { Clock } from "./clock.ts";
 export { backoffMs } from "./backoff.ts";

@@ -1,6 +1,6 @@
 import type { Node, NodeStatus } from "../../common/api/core_v1.ts";
-import { findStatusError, isAlreadyExists, isNotFound } from "../../common/errors/mod.ts";
-import { backoffMs, type Clock, type Logger } from "../../common/module/mod.ts";
+import { errorText, findStatusError, isAlreadyExists, isNotFound } from "../../common/errors/mod.ts";
+import { backoffMs, type Clock, type Logger, News } from "../../common/module/mod.ts";
 import type { RecordEvent } from "./events.ts";
 import type { KubeApi } from "./kube_api.ts";
 import type { NodeFacts } from "./node_facts.ts";
@@ -208,12 +208,14 @@ export class NodeAgent {
     const { log, clock, random = Math.random } = this.#c;
     let failures = 0;
     let renewedAt = clock.now();
+    const news = new News(clock);
     while (!signal.aborted) {
       this.#leaseWoken = false;
       let waitMs = LeaseKeeper.renewMs;
       try {
         await this.#lease.renew(this.#known?.metadata?.uid, clock.now());
         failures = 0;
+        news.forget("lease");
         // While the lease had run out, the cloud gave the node up.
         if (clock.now() - renewedAt > LeaseKeeper.durationMs) this.reconnected();
         renewedAt = clock.now();
@@ -221,7 +223,8 @@ export class NodeAgent {
         if (signal.aborted) return;
         waitMs = backoffMs(failures++, { baseMs: 200, maxMs: 7_000 }, random());
         if (findStatusError(error)?.reason !== "ServiceUnavailable") {
-          log.warning("Lease not renewed", { node: this.#spec.nodeName, error, retryMs: Math.round(waitMs) });
+          const level = news.isNew("lease", errorText(error)) ? "warning" : "debug";
+          log[level]("Lease not renewed", { node: this.#spec.nodeName, error, retryMs: Math.round(waitMs) });
         }
       }
       if (!this.#leaseWoken) await this.#sleep(waitMs, signal, (wake) => this.#wakeLease = wake);

@@ -1,6 +1,6 @@
 import type { PodStatus } from "../../common/api/core_v1.ts";
 import { errorText, hasReason } from "../../common/errors/mod.ts";
-import { backoffMs } from "../../common/module/mod.ts";
+import { backoffMs, News } from "../../common/module/mod.ts";
 import { identityOf, sandboxConfig } from "./container_config.ts";
 import type { Backoff } from "./crash_backoff.ts";
 import { nextBackoff } from "./crash_backoff.ts";
@@ -80,6 +80,7 @@ export class PodWorker {
   #deleted = false;
   #hooked = new Set<string>();
   #backoffs = new Map<string, Backoff>();
+  readonly #news: News;
   #pullBackoffs = new Map<string, Backoff>();
   #holds = new Map<string, Hold>();
   /** What keeps the whole pod from starting. */
@@ -94,6 +95,7 @@ export class PodWorker {
     this.identity = identity;
     this.#c = components;
     this.#view = new PodView(identity.uid, components.runtime);
+    this.#news = new News(components.clock);
     this.#prober = new Prober({ ...components, onChange: () => this.wake() });
   }
 
@@ -373,7 +375,8 @@ export class PodWorker {
   #holdPod(what: "volumes" | "sandbox", error: unknown): void {
     const failures = (this.#podHolds.get(what)?.failures ?? 0) + 1;
     const ms = backoffMs(failures - 1, { baseMs: 1000, maxMs: 60_000, jitter: 0 }, 0);
-    this.#c.log.warning("Pod cannot start yet", { ...this.identity, lacks: what, error, retryMs: ms });
+    const level = this.#news.isNew(`pod's ${what}`, errorText(error)) ? "warning" : "debug";
+    this.#c.log[level]("Pod cannot start yet", { ...this.identity, lacks: what, error, retryMs: ms });
     const reason = what === "volumes" ? "FailedMount" : "FailedCreatePodSandBox";
     const message = `${reason}: ${errorText(error)}`;
     this.#c.event({ kind: "Pod", pod: this.identity }, "Warning", reason, errorText(error));
@@ -454,6 +457,7 @@ export class PodWorker {
         signal: this.#c.signal,
       });
       this.#holds.delete(step.name);
+      this.#news.forget(step.name);
       this.#c.log.info("Container started", {
         ...this.identity,
         container: step.name,
@@ -465,7 +469,8 @@ export class PodWorker {
       const subject = { kind: "Pod", pod: this.identity, container: step.name } as const;
       const shown = PULL_REASONS.has(error.reason) ? error.reason : error.message;
       this.#c.event(subject, "Warning", "Failed", `Error: ${shown}`);
-      this.#c.log.warning("Container not started", {
+      const level = this.#news.isNew(step.name, error.message) ? "warning" : "debug";
+      this.#c.log[level]("Container not started", {
         ...this.identity,
         container: step.name,
         reason: error.reason,

@@ -104,6 +104,9 @@ Deno.test("Pods names a ConfigMap that is missing and starts as soon as it comes
     reason: "CreateContainerConfigError",
     message: 'configmap "settings" not found',
   });
+  await bench.advance(15_000);
+  assert.ok(bench.events.filter((event) => event.includes("settings")).length > 1, "it is tried again");
+  assert.deepEqual(bench.warnings, ["Container not started"]);
   bench.env.missing = undefined;
   bench.pods.onEvent({ type: "configmap", namespace: "default", name: "settings" });
   await bench.settle();

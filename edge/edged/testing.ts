@@ -239,6 +239,7 @@ export function podsOn(
   const timers = new Timers(clock);
   const env = { missing: undefined as string | undefined };
   const events: string[] = [];
+  const warnings: string[] = [];
   const statuses = new StatusSender({
     api,
     timers,
@@ -259,7 +260,7 @@ export function podsOn(
     pulls: new Limiter(2),
     clock,
     timers,
-    log: silentLogger,
+    log: { ...silentLogger, warning: (message) => void warnings.push(message) },
     event: (_subject, type, reason, message) => void events.push(`${type} ${reason} ${message}`),
     statuses,
     settings: () => ({
@@ -307,6 +308,8 @@ export function podsOn(
     statuses,
     /** What was reported, `type reason message`. */
     events,
+    /** What was logged as a warning. */
+    warnings,
     timers,
     advance,
     settle,

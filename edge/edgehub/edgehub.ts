@@ -9,6 +9,7 @@ import {
   type Logger,
   type Module,
   type ModuleContext,
+  News,
   type Send,
 } from "../../common/module/mod.ts";
 import { forgetToken } from "./blank_token.ts";
@@ -83,6 +84,7 @@ async function run(
 
   let token = options.token;
   let yielding = false;
+  const news = new News(clock);
   const keepLinked = async () => {
     for (let attempt = 0; !inner.signal.aborted; attempt++) {
       const credentials = await obtainCredentials({ clock, log }, options, inner.signal);
@@ -97,6 +99,7 @@ async function run(
         connected.set(1);
         log.info("Connected to the cloud", { server: options.websocketServer, node: options.nodeName });
         inbound.tell(connection("cloud_connected"));
+        news.forget("link");
         yielding = false;
       };
       try {
@@ -113,8 +116,10 @@ async function run(
         } else log.warning("The link to the cloud has ended", { why });
       } catch (error) {
         inner.signal.throwIfAborted();
-        if (yielding) log.debug("Still not connected", { reason: errorText(error) });
-        else log.error("Cannot connect to the cloud; trying again", error, { attempt: attempt + 1 });
+        const reason = errorText(error);
+        if (yielding || !news.isNew("link", reason)) {
+          log.debug("Still not connected", { reason, attempt: attempt + 1 });
+        } else log.error("Cannot connect to the cloud; trying again", error, { attempt: attempt + 1 });
       } finally {
         connected.set(0);
         if (openedAt !== undefined) inbound.tell(connection("cloud_disconnected"));

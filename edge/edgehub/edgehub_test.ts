@@ -326,6 +326,21 @@ Deno.test("edgeHub() gives up a handshake that never ends", () =>
     for (const connection of connections) connection.close();
   }));
 
+Deno.test("edgeHub() says once that the cloud is away, however often it tries", () =>
+  inTempDir(async (directory) => {
+    const cloud = await TestCloud.start();
+    const options = cloud.options(directory, { token: await cloud.token() });
+    {
+      await using _hub = await startEdgeHub(options);
+      await cloud.session();
+    }
+    await cloud[Symbol.asyncDispose]();
+    await using hub = await startEdgeHub(options);
+    await hub.log(/^E.*Cannot connect to the cloud/);
+    await hub.log(/^D.*Still not connected.*attempt=2/);
+    assert.equal(hub.logged.filter((line) => line.startsWith("E")).length, 1);
+  }));
+
 Deno.test("edgeHub() sends what waits before it stops", () =>
   inTempDir(async (directory) => {
     await using cloud = await TestCloud.start();

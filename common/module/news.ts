@@ -1,0 +1,28 @@
+import type { Clock } from "./clock.ts";
+
+/** How long something that goes on unchanged need not be told again, milliseconds. */
+const STALE_MS = 3_600_000;
+
+/** Tells which log lines say something new, for failures that come again and again until somebody helps. */
+export class News {
+  readonly #clock: Pick<Clock, "now">;
+  readonly #told = new Map<string, { text: string; until: number }>();
+
+  constructor(clock: Pick<Clock, "now">) {
+    this.#clock = clock;
+  }
+
+  /** Whether the text is another one than the last about this topic, or an hour has passed since. Topics must be few. */
+  isNew(topic: string, text: string): boolean {
+    const now = this.#clock.now();
+    const last = this.#told.get(topic);
+    if (last !== undefined && last.text === text && now < last.until) return false;
+    this.#told.set(topic, { text, until: now + STALE_MS });
+    return true;
+  }
+
+  /** It is over: whatever comes next about this topic is new. */
+  forget(topic: string): void {
+    this.#told.delete(topic);
+  }
+}

@@ -1,0 +1,19 @@
+import assert from "node:assert/strict";
+import { FakeClock } from "./fake_clock.ts";
+import { News } from "./news.ts";
+
+Deno.test("News.isNew() holds back what was said about a topic, until it changes, is over or an hour old", async () => {
+  const clock = new FakeClock();
+  const news = new News(clock);
+  assert.equal(news.isNew("link", "refused"), true);
+  assert.equal(news.isNew("link", "refused"), false);
+  assert.equal(news.isNew("store", "refused"), true);
+  assert.equal(news.isNew("link", "reset"), true);
+  assert.equal(news.isNew("link", "refused"), true);
+  news.forget("link");
+  assert.equal(news.isNew("link", "refused"), true);
+  await clock.advance(3_599_999);
+  assert.equal(news.isNew("link", "refused"), false);
+  await clock.advance(1);
+  assert.equal(news.isNew("link", "refused"), true);
+});
