@@ -1,5 +1,5 @@
 import type { DeleteOptions, KubeObject } from "../api/meta_v1.ts";
-import { isNotFound, StatusError, statusErrorFrom } from "../errors/mod.ts";
+import { hasReason, isNotFound, StatusError, statusErrorFrom } from "../errors/mod.ts";
 import { type Clock, type Logger, silentLogger, systemClock } from "../module/mod.ts";
 import { Connection, type Fetch, type KubeClientConfig, normalizeExpired } from "./connection.ts";
 import { AccessReport } from "./access_report.ts";
@@ -58,12 +58,16 @@ class HttpKubeClient implements KubeClient, KubeDiscovery {
   readonly #connection: Connection;
   readonly #clock: Clock;
   readonly #random: () => number;
+  readonly #log: Logger;
+  /** Resources of which malformed objects were told. */
+  readonly #toldMalformed = new Set<string>();
 
   constructor(config: KubeClientConfig, options: KubeClientOptions) {
     const { clock = systemClock, log = silentLogger, fetch = globalThis.fetch, random = Math.random } =
       options;
     this.#clock = clock;
     this.#random = random;
+    this.#log = log;
     const { credentials = credentialsOf(config, { clock, log, fetch }), rightsFrom } = options;
     this.#connection = new Connection(config, {
       clock,
@@ -95,20 +99,41 @@ class HttpKubeClient implements KubeClient, KubeDiscovery {
     { map, ...options }: ListOptions<T> = {},
   ): Promise<KubeList<T>> {
     const path = resourcePath(type, selection.namespace);
-    const limit = this.#connection.config.pageSize ?? 200;
+    let limit = this.#connection.config.pageSize ?? 200;
     const items: T[] = [];
+    let malformed = 0;
     let next: string | undefined;
     for (let page = 0; page < MAX_PAGES; page++) {
       const query = printQuery({ ...selectionQuery(selection), limit, continue: next });
-      const answer = parseList(
-        type,
-        await this.#connection.json({ method: "GET", path: path + query, ...options }),
-      );
+      let value: unknown;
+      try {
+        value = await this.#connection.json({ method: "GET", path: path + query, ...options });
+      } catch (error) {
+        // A page of large objects; one by one they are read all the same.
+        if (limit === 1 || !hasReason(error, "RequestEntityTooLarge")) throw error;
+        limit = Math.ceil(limit / 8);
+        continue;
+      }
+      const answer = parseList(type, value);
       for (const item of answer.items) items.push(map === undefined ? item : map(item));
-      if (!answer.metadata.continue) return { metadata: answer.metadata, items };
+      malformed += answer.malformed;
+      if (!answer.metadata.continue) {
+        if (malformed > 0) this.#tellMalformed(type.resource, malformed);
+        return { metadata: answer.metadata, items, ...(malformed > 0 && { malformed }) };
+      }
       next = answer.metadata.continue;
     }
     throw new StatusError("InternalError", `The list of ${type.resource} has over ${MAX_PAGES} pages`);
+  }
+
+  #tellMalformed(resource: string, count: number): void {
+    if (this.#toldMalformed.has(resource)) return;
+    this.#toldMalformed.add(resource);
+    this.#log.warning("Left out what the API server lists although it is no object with a name", {
+      resource,
+      count,
+      server: this.server,
+    });
   }
 
   async *watch<T extends KubeObject>(
@@ -315,14 +340,28 @@ function parseObject<T extends KubeObject>(type: ResourceType<T>, value: unknown
   return object as KubeObject as T;
 }
 
-function parseList<T extends KubeObject>(type: ResourceType<T>, value: unknown): KubeList<T> {
+/** A page of a list; what is no object with a name is counted and left out, so that the others are there. */
+function parseList<T extends KubeObject>(
+  type: ResourceType<T>,
+  value: unknown,
+): KubeList<T> & { malformed: number } {
   const list = parseRecord(value, `a list of ${type.resource}`);
   const metadata = parseRecord(list.metadata, `the metadata of a list of ${type.resource}`);
   const items = list.items ?? [];
   if (!Array.isArray(items)) {
     throw new StatusError("InternalError", `Cannot read a list of ${type.resource}: items is not an array`);
   }
-  return { metadata, items: items.map((item) => parseObject(type, item)) };
+  const named = items.filter(isNamed);
+  return {
+    metadata,
+    items: named.map((item) => parseObject(type, item)),
+    malformed: items.length - named.length,
+  };
+}
+
+function isNamed(item: unknown): boolean {
+  const name = (item as KubeObject | null | undefined)?.metadata?.name;
+  return typeof name === "string" && name !== "";
 }
 
 /** One line of a watch. @throws {StatusError} what an ERROR event says, with Expired for both words of 410 */

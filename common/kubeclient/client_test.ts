@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { errorText, findStatusError, StatusError, type StatusReason } from "../errors/mod.ts";
 import { FakeClock } from "../module/fake_clock.ts";
+import { createLogger } from "../module/mod.ts";
 import { createKubeClient, type KubeClientOptions } from "./client.ts";
 import type { KubeClientConfig } from "./connection.ts";
 import { CONFIG_MAPS, DEPLOYMENTS, PODS } from "./resources.ts";
@@ -402,4 +403,64 @@ Deno.test("createKubeClient() refuses a server that is no address and half a cer
     assert.throws(() => createKubeClient({ server }), TypeError, server);
   }
   assert.throws(() => createKubeClient({ server: "https://x", cert: "c" }), TypeError);
+});
+
+Deno.test("createKubeClient() tells what is too large for etcd as too large", async (t) => {
+  const rows: Array<[string, StatusReason]> = [
+    ["etcdserver: request is too large", "RequestEntityTooLarge"],
+    [
+      "rpc error: code = ResourceExhausted desc = trying to send message larger than max (2681448 vs. 2097152)",
+      "RequestEntityTooLarge",
+    ],
+    ["etcdserver: no leader", "InternalError"],
+  ];
+  for (const [message, expected] of rows) {
+    await t.step(
+      message,
+      () =>
+        withServer(
+          () => Response.json({ kind: "Status", message, code: 500 }, { status: 500 }),
+          async (client) => {
+            await assert.rejects(client.patch(PODS, pod, { type: "merge", body: {} }), reason(expected));
+          },
+        ),
+    );
+  }
+});
+
+Deno.test("list() leaves out what is no object with a name, counts it, and tells it once", async () => {
+  const lines: string[] = [];
+  const items = [null, {}, { metadata: null }, { metadata: { name: 7 } }, "pod", podAnswer("a")];
+  await withServer(
+    () => Response.json({ metadata: { resourceVersion: "5" }, items }),
+    async (client) => {
+      for (let i = 0; i < 2; i++) {
+        const { items, malformed } = await client.list(PODS);
+        assert.deepEqual([items.map(({ metadata }) => metadata?.name), malformed], [["a"], 5]);
+      }
+    },
+    {},
+    { log: createLogger("test", { write: (line) => lines.push(line) }) },
+  );
+  assert.equal(lines.filter((line) => line.includes("no object with a name")).length, 1);
+});
+
+Deno.test("list() reads large objects in smaller pages, and gives up on one that is too large alone", async () => {
+  const answer = (size: number) => ({ url }: Seen) => {
+    const from = Number(url.searchParams.get("continue") ?? 0);
+    const to = Math.min(20, from + Number(url.searchParams.get("limit")));
+    const items = Array.from({ length: to - from }, (_, i) => ({
+      ...podAnswer(`p${from + i}`),
+      spec: { junk: "x".repeat(size) },
+    }));
+    return Response.json({ metadata: to < 20 ? { continue: String(to) } : {}, items });
+  };
+  await withServer(answer(5_000), async (client, seen) => {
+    assert.equal((await client.list(PODS)).items.length, 20);
+    assert.ok(seen.length <= 12, `${seen.length} requests`);
+  }, { limitBytes: 30_000 });
+  await withServer(answer(30_000), async (client, seen) => {
+    await assert.rejects(client.list(PODS), reason("RequestEntityTooLarge"));
+    assert.ok(seen.length <= 5, `${seen.length} requests`);
+  }, { limitBytes: 20_000 });
 });

@@ -313,7 +313,7 @@ export class Connection implements AsyncDisposable {
       if (!(error instanceof SyntaxError)) throw error;
       status = { message: text.slice(0, 300).trim() };
     }
-    const error = normalizeExpired(statusErrorFrom(status, response.status));
+    const error = normalizeTooLarge(normalizeExpired(statusErrorFrom(status, response.status)));
     const after = Number(response.headers.get("Retry-After") ?? NaN);
     if (!Number.isFinite(after) || after < 0) return error;
     return new StatusError(error.reason, error.message, {
@@ -363,6 +363,16 @@ export function normalizeExpired(error: StatusError): StatusError {
   if (error.code !== 410 || error.reason === "Expired") return error;
   const { code, details } = error;
   return new StatusError("Expired", error.message, details === undefined ? { code } : { code, details });
+}
+
+/** How etcd, and the API server's connection to it, say that an object is larger than they take. */
+const TOO_LARGE_FOR_ETCD =
+  /etcdserver: request is too large|ResourceExhausted desc = trying to send message larger than max/;
+
+/** What the API server tells as a failure of its own, although the same object would fail again, comes as what it is. */
+function normalizeTooLarge(error: StatusError): StatusError {
+  if (error.code !== 500 || !TOO_LARGE_FOR_ETCD.test(error.message)) return error;
+  return new StatusError("RequestEntityTooLarge", error.message, { details: error.details });
 }
 
 function retryAfterSeconds({ code, details }: StatusError): number | undefined {

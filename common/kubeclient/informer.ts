@@ -11,6 +11,9 @@ const BACKOFF = { baseMs: 800, maxMs: 30_000, jitter: 0.5 } as const;
 /** Failures that are not about what is listed, but about the server and this user. */
 const ACCESS = ["ServiceUnavailable", "Unauthorized", "Forbidden"] as const;
 
+/** An event that cannot be read, or a server that fails: only a list brings further. */
+const UNREADABLE = ["InternalError", "RequestEntityTooLarge"] as const;
+
 /** A watch that lasted this long, or brought something, worked: the next failure starts the backoff anew. */
 const STEADY_MS = 5_000;
 
@@ -160,6 +163,8 @@ class Reflector<T extends KubeObject> implements Informer<T> {
           if (!listed) attempt = 0;
         } else if (!hasReason(error, "Timeout") || clock.now() - started < STEADY_MS) {
           failed = true;
+          // The same event would come again.
+          if (UNREADABLE.some((reason) => hasReason(error, reason))) this.#version = undefined;
           metrics?.failures.inc(1, { resource });
           refused = isForbidden(error);
           if (refused && refusals > 0) this.#options.refused?.();
@@ -187,8 +192,12 @@ class Reflector<T extends KubeObject> implements Informer<T> {
 
   async #list(signal: AbortSignal): Promise<void> {
     const map = (object: T) => this.#trim(object);
-    const { items, metadata } = await this.#client.list(this.#type, this.#selection, { signal, map });
-    const gone = new Map(this.#objects);
+    const { items, metadata, malformed = 0 } = await this.#client.list(this.#type, this.#selection, {
+      signal,
+      map,
+    });
+    // What was malformed may be one of those that seem gone.
+    const gone = new Map(malformed > 0 ? [] : this.#objects);
     for (const object of items) gone.delete(keyOf(object));
     for (const [key, object] of gone) this.#remove(key, object);
     for (const object of items) this.#put(object);

@@ -234,3 +234,41 @@ Deno.test("informer() waitForSync() rejects with the reason of its signal", asyn
   await assert.rejects(waiting, reason);
   assert.equal(copy.synced, false);
 });
+
+Deno.test("informer() lists again after an event that cannot be read, and keeps what a malformed list may hold", async () => {
+  const clock = new FakeClock();
+  const object = (name: string, resourceVersion: string) => ({
+    metadata: { namespace: "default", name, uid: name, resourceVersion },
+  });
+  const lists = [
+    { metadata: { resourceVersion: "1" }, items: [object("a", "1"), object("b", "1")] },
+    { metadata: { resourceVersion: "2" }, items: [object("b", "2")], malformed: 1 },
+    { metadata: { resourceVersion: "3" }, items: [object("b", "2")] },
+  ];
+  let listed = 0;
+  const watchedFrom: string[] = [];
+  const client = {
+    list: () => Promise.resolve(lists[Math.min(listed++, 2)]),
+    // deno-lint-ignore require-yield
+    async *watch(
+      _type: unknown,
+      { resourceVersion, signal }: { resourceVersion: string; signal: AbortSignal },
+    ) {
+      watchedFrom.push(resourceVersion);
+      if (watchedFrom.length < 3) throw new StatusError("InternalError", "Cannot read an event");
+      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+    },
+  } as unknown as FakeKubeClient;
+  const copy = informer(client, CONFIG_MAPS, {}, { log: silentLogger, clock, random: () => 0.5 });
+  const stop = new AbortController();
+  const running = copy.run(stop.signal);
+  const names = () => copy.list().map(({ metadata }) => `${metadata!.name} ${metadata!.resourceVersion}`);
+  await clock.advance(0);
+  assert.deepEqual(names(), ["a 1", "b 1"]);
+  await clock.advance(1_000);
+  assert.deepEqual(names(), ["a 1", "b 2"], "a may be what was malformed");
+  await clock.advance(3_000);
+  assert.deepEqual([names(), watchedFrom], [["b 2"], ["1", "2", "3"]]);
+  stop.abort();
+  await running;
+});

@@ -17,6 +17,8 @@ export interface ResourceType<T extends KubeObject = KubeObject> {
 export interface KubeList<T> {
   metadata: ListMeta;
   items: T[];
+  /** What was listed and left out, since it is no object with a name. @default 0 */
+  malformed?: number;
 }
 
 /** Which objects of a resource. */

@@ -58,7 +58,14 @@ function essence({ phase, podIP, conditions = [], containerStatuses = [] }: PodS
 }
 
 /** Refusals that the same status would meet again. */
-const FINAL: ReadonlySet<string> = new Set(["NotFound", "Conflict", "Invalid", "BadRequest", "Forbidden"]);
+const FINAL: ReadonlySet<string> = new Set([
+  "NotFound",
+  "Conflict",
+  "Invalid",
+  "BadRequest",
+  "Forbidden",
+  "RequestEntityTooLarge",
+]);
 
 /**
  * The patch that makes one pod status into another; undefined when there is nothing to change.

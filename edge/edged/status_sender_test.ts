@@ -104,19 +104,21 @@ Deno.test("StatusSender tries again after a failure, later each time, and at onc
   assert.equal(sent.length, 3);
 });
 
-Deno.test("StatusSender gives up what the API refuses for good, until it changes", async () => {
-  await using bench = start();
-  const { sender, sent, clock } = bench;
-  sender.set(POD, status("Running"), {});
-  sent[0]!.answer(new StatusError("Invalid", "no"));
-  await clock.advance(60_000);
-  assert.equal(sent.length, 1);
-  assert.equal(sender.isSettled("u1"), true);
-  sender.set(POD, status("Failed"), {});
-  assert.equal(sent.length, 2);
-  sent[1]!.answer(1);
-  await clock.advance(0);
-});
+for (const reason of ["Invalid", "RequestEntityTooLarge"] as const) {
+  Deno.test(`StatusSender gives up what the API refuses for good as ${reason}, until it changes`, async () => {
+    await using bench = start();
+    const { sender, sent, clock } = bench;
+    sender.set(POD, status("Running"), {});
+    sent[0]!.answer(new StatusError(reason, "no"));
+    await clock.advance(60_000);
+    assert.equal(sent.length, 1);
+    assert.equal(sender.isSettled("u1"), true);
+    sender.set(POD, status("Failed"), {});
+    assert.equal(sent.length, 2);
+    sent[1]!.answer(1);
+    await clock.advance(0);
+  });
+}
 
 Deno.test("StatusSender puts right what others changed, but not its own change on its way", async () => {
   await using bench = start();
