@@ -237,7 +237,7 @@ Deno.test("createJoinToken() makes a token that parses, verifies and names the C
   assert.equal(token.expiresAt, NOW + DAY - 123);
   assert.ok(token.jwt.startsWith("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."));
   await verifyTokenJwt(token.jwt, key, NOW);
-  await checkTokenForCa(token, certificate, NOW);
+  await checkTokenForCa(token, certificate);
 });
 
 async function jwt(key: Der, header: unknown, claims: unknown, hash: string) {
@@ -285,10 +285,9 @@ Deno.test("join tokens that are wrong are refused with the fix in the message", 
       async () => verifyTokenJwt(await jwt(ca.key, { alg: "HS256" }, { nbf: NOW }, "SHA-256"), ca.key, NOW),
       /not valid yet/,
     ],
-    ["expired, at the edge", () => checkTokenForCa(good, ca.certificate, NOW + 2 * DAY), /expired since/],
     [
       "another CA answers",
-      () => checkTokenForCa(good, other.certificate, NOW),
+      () => checkTokenForCa(good, other.certificate),
       /does not match the CA certificate.*check the address/,
     ],
   ];

@@ -22,6 +22,8 @@ export interface HttpsRequest {
 export interface HttpsReply {
   status: number;
   body: Uint8Array<ArrayBuffer>;
+  /** The server's clock when it answered, Unix milliseconds; undefined when it did not tell. */
+  serverTime: number | undefined;
 }
 
 /**
@@ -60,7 +62,12 @@ export async function getHttps(options: HttpsRequest): Promise<HttpsReply> {
         whole.set(chunk, at);
         at += chunk.length;
       }
-      resolve({ status: reply.statusCode ?? 0, body: whole });
+      const date = Date.parse(reply.headers.date ?? "");
+      resolve({
+        status: reply.statusCode ?? 0,
+        body: whole,
+        serverTime: Number.isNaN(date) ? undefined : date,
+      });
     });
     reply.on("error", reject);
     reply.on("aborted", () => reject(new Error("the connection ended in the middle of the reply")));

@@ -12,6 +12,8 @@ import {
   printPem,
   verifyClientCertificate,
 } from "../../common/pki/mod.ts";
+import type { Logger } from "../../common/module/mod.ts";
+import { clockDifference } from "./clock_difference.ts";
 import type { Credentials } from "./credentials.ts";
 import { getHttps } from "./https_request.ts";
 
@@ -23,6 +25,8 @@ export interface JoinOptions {
   now: number;
   /** For each request, milliseconds. @default 30000 */
   timeoutMs?: number;
+  /** Told of a clock that differs from the cloud's. */
+  log?: Pick<Logger, "warning">;
   signal: AbortSignal;
 }
 
@@ -30,17 +34,25 @@ const MAX_CERTIFICATE_BYTES = 1024 * 1024;
 
 /**
  * Joins a cluster by token: fetches the CA, checks it against the token before anything is trusted, and has a fresh key
- * certified.
+ * certified. Whether the token is expired is left to the cloud, since this machine's clock may be the one that is wrong.
  * Upstream: kubeedge edge/pkg/edgehub/certificate/certmanager.go @ 16cd854
  * @throws {StatusError} in words that name the fix
  */
 export async function joinByToken(tokenText: string, options: JoinOptions): Promise<Credentials> {
   const token = parseJoinToken(tokenText);
-  const caDer = await fetchCa(options);
-  await checkTokenForCa(token, caDer, options.now).catch((error) => {
+  const { ca: caDer, serverTime } = await fetchCa(options);
+  const difference = clockDifference(options.now, serverTime);
+  if (difference !== undefined) {
+    options.log?.warning("The clocks of this machine and of the cloud differ; set the one that is wrong", {
+      thisMachine: iso(options.now),
+      cloud: iso(serverTime!),
+      difference,
+    });
+  }
+  await checkTokenForCa(token, caDer).catch((error) => {
     throw new StatusError("Unauthorized", `${errorText(error)}${anotherCluster(error)}`, { cause: error });
   });
-  checkCaTime(caDer, options.now);
+  checkCaTime(caDer, options.now, difference);
   const ca = printPem("CERTIFICATE", caDer);
   return await certify(ca, { Authorization: `Bearer ${token.jwt}` }, undefined, options);
 }
@@ -54,9 +66,11 @@ function anotherCluster(error: unknown): string {
   return /CA hash/.test(errorText(error)) ? "; this token belongs to another cluster" : "";
 }
 
-async function fetchCa({ httpServer, timeoutMs = 30_000, signal }: JoinOptions): Promise<Der> {
+async function fetchCa(
+  { httpServer, timeoutMs = 30_000, signal }: JoinOptions,
+): Promise<{ ca: Der; serverTime: number | undefined }> {
   const url = new URL("/ca.crt", httpServer);
-  const { status, body } = await getHttps({
+  const { status, body, serverTime } = await getHttps({
     url,
     // There is no CA to verify with yet: the token's hash of what comes back is the proof.
     trust: "unverified",
@@ -70,10 +84,10 @@ async function fetchCa({ httpServer, timeoutMs = 30_000, signal }: JoinOptions):
       `Cannot get the CA from ${url}: HTTP ${status}; edgeHub.httpServer must be cloudcore's HTTPS address, port 10002`,
     );
   }
-  return body;
+  return { ca: body, serverTime };
 }
 
-function checkCaTime(ca: Der, now: number): void {
+function checkCaTime(ca: Der, now: number, difference: string | undefined): void {
   const { notBefore, notAfter } = parseCertificate(ca);
   if (now < notBefore || now > notAfter) {
     throw new StatusError(
@@ -81,7 +95,7 @@ function checkCaTime(ca: Der, now: number): void {
       `Cannot use the cluster's CA: it is valid from ${iso(notBefore)} to ${
         iso(notAfter)
       }, but this machine's clock ` +
-        `says ${iso(now)}: set the clock`,
+        `says ${iso(now)}${aside(difference)}: set the clock`,
     );
   }
 }
@@ -94,7 +108,7 @@ async function certify(
 ): Promise<Credentials> {
   const { csr, key } = await createNodeRequest(nodeName);
   const url = new URL("/edge.crt", httpServer);
-  const { status, body } = await getHttps({
+  const { status, body, serverTime } = await getHttps({
     url,
     headers: { ...headers, NodeName: nodeName },
     body: csr,
@@ -104,7 +118,10 @@ async function certify(
     maxBytes: MAX_CERTIFICATE_BYTES,
     signal,
   });
-  if (status !== 200) throw refusal(status, new TextDecoder().decode(body.subarray(0, 1000)).trim());
+  if (status !== 200) {
+    const text = new TextDecoder().decode(body.subarray(0, 1000)).trim();
+    throw refusal(status, text, clockDifference(now, serverTime));
+  }
   const info = await verifyFresh(parseFirstPem(ca).der, body, now).catch((cause) => {
     throw new StatusError(
       "Unauthorized",
@@ -148,7 +165,7 @@ async function verifyFresh(ca: Der, certificate: Der, now: number): Promise<Cert
   return await verifyClientCertificate(ca, certificate, Math.max(now, notBefore));
 }
 
-function refusal(status: number, text: string): StatusError {
+function refusal(status: number, text: string, difference: string | undefined): StatusError {
   if (status !== 401 && status !== 403) {
     return new StatusError(
       "ServiceUnavailable",
@@ -158,7 +175,12 @@ function refusal(status: number, text: string): StatusError {
   const fix = /not match/.test(text)
     ? "set edged.hostnameOverride to the name the certificate was made for"
     : "get a new join token on the cloud with: keadm gettoken";
-  return new StatusError("Unauthorized", `The cloud refused to sign the certificate: ${text}: ${fix}`);
+  return new StatusError(
+    "Unauthorized",
+    `The cloud refused to sign the certificate: ${text}: ${fix}${aside(difference)}`,
+  );
 }
+
+const aside = (difference: string | undefined) => difference === undefined ? "" : ` (${difference})`;
 
 const iso = (ms: number) => new Date(ms).toISOString();

@@ -24,7 +24,7 @@ Deno.test("joinByToken() names the fix for each token that does not work", async
     ["malformed", "abc", /token: .*keadm gettoken/],
     ["without the CA hash", good.slice(good.indexOf(".") + 1), /CA hash in front is missing/],
     ["base64-encoded", btoa(good), /base64.*base64 -d/],
-    ["expired", await cloud.token(Date.now() - 1000), /expired since.*keadm gettoken/],
+    ["expired", await cloud.token(Date.now() - 5000), /cloud refused.*expired since.*keadm gettoken/],
     [
       "with a wrong signature",
       good.slice(0, -8) + "AAAAAAAA",
@@ -61,7 +61,7 @@ Deno.test("joinByToken() names the clock when the CA is not valid at its time", 
   const token = await cloud.token();
   await assert.rejects(
     join(cloud, token, Date.UTC(2001, 0, 1)),
-    says(/clock says 2001-01-01.*set the clock/),
+    says(/clock says 2001-01-01.*days behind the cloud's.*set the clock/),
   );
 });
 
@@ -74,6 +74,33 @@ for (const hours of [-1, 1]) {
     assert.ok(notBefore < now && now < notAfter);
   });
 }
+
+Deno.test("joinByToken() lets the cloud decide about a token that is expired by a clock that is fast, and tells of the clock", async () => {
+  await using cloud = await TestCloud.start();
+  const told: unknown[] = [];
+  const joinAt = (now: number, token: string) =>
+    joinByToken(token, {
+      nodeName: "edge-1",
+      httpServer: `https://127.0.0.1:${cloud.ports.join}`,
+      now,
+      timeoutMs: 5000,
+      log: { warning: (message, fields) => told.push([message, fields?.difference]) },
+      signal,
+    });
+  const hour = 3_600_000;
+  await joinAt(Date.now() + hour, await cloud.token(Date.now() + hour / 2));
+  assert.deepEqual(told, [[
+    "The clocks of this machine and of the cloud differ; set the one that is wrong",
+    "this machine's clock is 1 h 0 min ahead of the cloud's",
+  ]]);
+  await assert.rejects(
+    joinAt(Date.now() - hour, await cloud.token(Date.now() - hour / 2)),
+    says(/expired since.*keadm gettoken.*clock is 1 h 0 min behind the cloud's/),
+  );
+  told.length = 0;
+  await joinAt(Date.now(), await cloud.token());
+  assert.deepEqual(told, []);
+});
 
 Deno.test("joinByToken() bounds what it reads", async () => {
   await using cloud = await TestCloud.start();

@@ -1,5 +1,5 @@
 import { errorText } from "../../common/errors/mod.ts";
-import { backoffMs, type Clock, type Logger } from "../../common/module/mod.ts";
+import { backoffMs, type Clock, type Logger, News } from "../../common/module/mod.ts";
 import { type Credentials, CredentialsError, loadCredentials, saveCredentials } from "./credentials.ts";
 import type { ResolvedOptions } from "./options.ts";
 
@@ -22,13 +22,17 @@ export async function obtainCredentials(
   options: ResolvedOptions,
   signal: AbortSignal,
 ): Promise<Credentials> {
+  const news = new News(clock);
   for (let attempt = 0;; attempt++) {
     signal.throwIfAborted();
     try {
       return await loadOrJoin({ clock, log }, options, signal);
     } catch (error) {
       signal.throwIfAborted();
-      log.error("Cannot get this node's certificate; trying again", error, { node: options.nodeName });
+      const about = { node: options.nodeName };
+      if (news.isNew("certificate", errorText(error))) {
+        log.error("Cannot get this node's certificate; trying again", error, about);
+      } else log.debug("Still no certificate", { ...about, attempt: attempt + 1 });
     }
     await clock.sleep(backoffMs(attempt, JOIN_RETRY, Math.random()), { signal });
   }
@@ -60,7 +64,7 @@ async function loadOrJoin(
   // Loaded only when needed: the certificate library costs memory that a node which has joined need not pay.
   const { joinByToken } = await import("./join.ts");
   const { nodeName, httpServer } = options;
-  const credentials = await joinByToken(token, { nodeName, httpServer, now: clock.now(), signal });
+  const credentials = await joinByToken(token, { nodeName, httpServer, now: clock.now(), log, signal });
   await saveCredentials(options, credentials);
   log.info("Joined the cluster", {
     node: nodeName,
