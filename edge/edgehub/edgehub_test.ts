@@ -341,6 +341,17 @@ Deno.test("edgeHub() says once that the cloud is away, however often it tries", 
     assert.equal(hub.logged.filter((line) => line.startsWith("E")).length, 1);
   }));
 
+Deno.test("edgeHub() says once why it cannot join, however often it tries", () =>
+  inTempDir(async (directory) => {
+    const cloud = await TestCloud.start();
+    const options = cloud.options(directory, { token: await cloud.token() });
+    await cloud[Symbol.asyncDispose]();
+    await using hub = await startEdgeHub(options);
+    await hub.log(/^E.*Cannot get this node's certificate/);
+    await hub.log(/^D.*Still no certificate.*attempt=2/);
+    assert.equal(hub.logged.filter((line) => line.startsWith("E")).length, 1);
+  }));
+
 Deno.test("edgeHub() sends what waits before it stops", () =>
   inTempDir(async (directory) => {
     await using cloud = await TestCloud.start();

@@ -1,6 +1,6 @@
 import { errorText } from "../../common/errors/mod.ts";
 import { EdgeModule, Group, newMessage, Operation, YIELD_HEADER } from "../../common/model/mod.ts";
-import { backoffMs, type Clock, type Logger } from "../../common/module/mod.ts";
+import { backoffMs, type Clock, type Logger, News } from "../../common/module/mod.ts";
 import { type Credentials, saveCredentials } from "./credentials.ts";
 import type { Inbound } from "./inbound.ts";
 import { dialWebSocket, type Link } from "./link.ts";
@@ -128,6 +128,7 @@ async function renewInTime(
   }
   const { renewCertificate } = await import("./join.ts");
   const { nodeName, httpServer } = options;
+  const news = new News(clock);
   for (let attempt = 0;; attempt++) {
     try {
       const renewed = await renewCertificate(credentials, { nodeName, httpServer, now: clock.now(), signal });
@@ -136,9 +137,10 @@ async function renewInTime(
       return link.close("the certificate was renewed");
     } catch (error) {
       signal.throwIfAborted();
-      log.error("Cannot renew the certificate; trying again", error, {
-        expires: new Date(credentials.notAfter).toISOString(),
-      });
+      const about = { expires: new Date(credentials.notAfter).toISOString() };
+      if (news.isNew("renewal", errorText(error))) {
+        log.error("Cannot renew the certificate; trying again", error, about);
+      } else log.debug("Still not renewed", { ...about, attempt: attempt + 1 });
     }
     await clock.sleep(backoffMs(attempt, RENEWAL_RETRY, Math.random()), { signal });
   }
