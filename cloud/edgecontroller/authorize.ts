@@ -10,6 +10,8 @@ export interface AuthorizationIndex {
   node(name: string): Node | undefined;
   /** A pod that is bound to any node. */
   pod(namespace: string, name: string): Pod | undefined;
+  /** The node of a pod that was deleted lately. */
+  nodeOfGone(uid: string): string | undefined;
   /** Whether a pod bound to the node refers to the object. */
   references(node: string, reference: Reference): boolean;
 }
@@ -131,13 +133,16 @@ export function authorizeEvent(node: string, stored: Event, index: Authorization
   return ownEvent(node, stored.metadata?.namespace ?? "", stored, index);
 }
 
+/** That a node asked for what it may not do, told from what the API forbids. */
+export class NodeRefusal extends StatusError {}
+
 /** The refusal as the error that goes back to the edge. */
 export function forbidden(
   request: Pick<UpstreamRequest, "kind" | "nodeName" | "namespace" | "name">,
   reason: string,
-): StatusError {
+): NodeRefusal {
   const name = request.namespace === "null" ? request.name : `${request.namespace}/${request.name}`;
-  return new StatusError(
+  return new NodeRefusal(
     "Forbidden",
     `Node "${request.nodeName}" may not do ${request.kind} on "${name}": ${reason}`,
     { details: { name: request.name, kind: request.kind.split("-")[0]! } },
@@ -259,6 +264,8 @@ function ownEvent(node: string, namespace: string, event: Event, index: Authoriz
     if (pod === undefined && name?.endsWith(`-${node}`)) return ALLOWED;
     const uids = [undefined, "", pod?.metadata?.uid, pod?.metadata?.annotations?.[MIRROR_ANNOTATION]];
     if (pod?.spec?.nodeName === node && uids.includes(uid)) return ALLOWED;
+    // That a pod deleted with force, or while the edge was away, is stopped is told when the API has it no longer.
+    if (index.nodeOfGone(uid ?? "") === node) return ALLOWED;
   }
   return denied("a node can only report events about itself and the pods bound to it");
 }

@@ -47,9 +47,15 @@ function testIndex(): AuthorizationIndex {
   const index = new EdgeIndex();
   for (const node of ["edge-1", "edge-2"]) index.setEdge(node, true);
   for (const pod of [WEB, OTHER, mirrorOn("edge-1"), mirrorOn("edge-2")]) index.setPod(pod);
+  for (const pod of [WEB, OTHER]) {
+    const { namespace, uid } = pod.metadata!;
+    index.setPod({ ...pod, metadata: { namespace, name: "gone", uid: `${uid}-gone` } });
+    index.deletePod("default/gone");
+  }
   return {
     node: (name) => name === "edge-1" ? EDGE : undefined,
     pod: (namespace, name) => index.pod(namespace, name),
+    nodeOfGone: (uid) => index.nodeOfGone(uid),
     references: (node, reference) => index.references(node, reference),
   };
 }
@@ -169,6 +175,10 @@ Deno.test("authorize() allows a node what is its own", async (t) => {
         name: "early-edge-1",
         uid: "hash",
       }),
+    ],
+    [
+      "an event about a pod that was its own and is deleted",
+      event({ kind: "Pod", namespace: "default", name: "gone", uid: "uid-web-gone" }),
     ],
     ["an event about its pod", event({ kind: "Pod", namespace: "default", name: "web", uid: "uid-web" })],
   ];
@@ -301,6 +311,11 @@ Deno.test("authorize() refuses everything else", async (t) => {
       /events/,
     ],
     ["an event about no pod", event({ kind: "Pod", namespace: "default", name: "gone" }), /events/],
+    [
+      "an event about a pod that was another's and is deleted",
+      event({ kind: "Pod", namespace: "default", name: "gone", uid: "uid-other-gone" }),
+      /events/,
+    ],
     ["an event across namespaces", event({ kind: "Pod", namespace: "default", name: "web" }, "x"), /events/],
     ["an event about anything else", event({ kind: "Service", name: "edge-1" }), /events/],
     ["signing", { kind: "csr-insert", ...web }, /certificate signing/],

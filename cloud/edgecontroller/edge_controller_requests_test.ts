@@ -260,6 +260,28 @@ Deno.test("edgeController() answers with what the API server refuses or cannot d
   assert.deepEqual(contentOf<ConfigMap>(next).data, { a: "1" });
 });
 
+Deno.test("edgeController() tells what the API forbids apart from what a node may not do", async () => {
+  const lines: string[] = [];
+  let why = "unable to create new content in namespace default because it is being terminated";
+  await using rig = new Rig({
+    log: createLogger("test", { write: (line) => lines.push(line) }),
+    kube: {
+      intercept: ({ verb, resource }) => {
+        if (verb === "get" && resource === "configmaps") {
+          throw new StatusError("Forbidden", `configmaps "config" is forbidden: ${why}`);
+        }
+      },
+    },
+  });
+  await connected(rig);
+  await rig.ask("query", "node/edge-1/default/configmap/config");
+  assert.deepEqual(lines, []);
+  why = "exceeded quota";
+  for (let i = 0; i < 3; i++) await rig.ask("query", "node/edge-1/default/configmap/config");
+  assert.equal(lines.length, 1);
+  assert.match(lines[0]!, /"The API forbids what an edge asks for".*exceeded quota/);
+});
+
 Deno.test("edgeController() gives up on an API server that does not answer, and renews leases meanwhile", async () => {
   const { promise: never, resolve } = Promise.withResolvers<void>();
   await using rig = new Rig({

@@ -17,6 +17,9 @@ interface KnownPod {
 /** The references of one edge node with the number of pods that hold each. */
 type Counts = Map<string, { reference: Reference; pods: number }>;
 
+/** Pods that are gone and of which is remembered where they were. */
+const MAX_GONE = 10_000;
+
 /**
  * Which pods are bound to which node, and which ConfigMaps, Secrets and claims each edge node therefore needs. References
  * are counted per pod, so an entry goes with the last pod that holds it.
@@ -25,6 +28,8 @@ type Counts = Map<string, { reference: Reference; pods: number }>;
 export class EdgeIndex {
   #pods = new Map<string, KnownPod>();
   #podsOfNode = new Map<string, Map<string, KnownPod>>();
+  /** UID of a pod that is gone, and its node; the oldest first. */
+  #gone = new Map<string, string>();
   #edges = new Map<string, Counts>();
   #holders = new Map<string, Set<string>>();
 
@@ -59,6 +64,7 @@ export class EdgeIndex {
     if (node === "") return this.deletePod(key);
     const references = podReferences(pod);
     const known: KnownPod = { pod, node, references };
+    if (before !== undefined && before.pod.metadata?.uid !== pod.metadata?.uid) this.#remember(before);
     const change: ReferenceChange = { added: [], removed: [] };
     // Hold before release: what both versions refer to must not appear as removed.
     for (const reference of references) this.#hold(node, reference, change);
@@ -79,12 +85,18 @@ export class EdgeIndex {
     for (const reference of before.references) this.#release(before.node, reference, change);
     this.#unlist(before.node, key);
     this.#pods.delete(key);
+    this.#remember(before);
     return change;
   }
 
   /** A bound pod. */
   pod(namespace: string, name: string): Pod | undefined {
     return this.#pods.get(`${namespace}/${name}`)?.pod;
+  }
+
+  /** The node of a pod that went lately: its edge may still tell what became of it. */
+  nodeOfGone(uid: string): string | undefined {
+    return this.#gone.get(uid);
   }
 
   /** The pods bound to a node. */
@@ -105,6 +117,12 @@ export class EdgeIndex {
   /** The edge nodes that need an object. */
   nodesOf(reference: Reference): string[] {
     return [...this.#holders.get(referenceKey(reference)) ?? []];
+  }
+
+  #remember({ pod: { metadata: { uid = "" } = {} }, node }: KnownPod): void {
+    if (uid === "") return;
+    this.#gone.set(uid, node);
+    if (this.#gone.size > MAX_GONE) this.#gone.delete(this.#gone.keys().next().value!);
   }
 
   #hold(node: string, reference: Reference, change: ReferenceChange): void {

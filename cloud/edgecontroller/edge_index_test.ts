@@ -80,6 +80,28 @@ Deno.test("EdgeIndex does not give one node what another's pods refer to", () =>
   assert.ok(!index.references("edge-2", configMap("x")));
 });
 
+Deno.test("EdgeIndex remembers where pods that are gone were, the latest ones", () => {
+  const index = new EdgeIndex();
+  index.setPod(pod("first", "edge-1"));
+  assert.equal(index.nodeOfGone("uid-first"), undefined);
+  index.setPod({
+    ...pod("first", "edge-2"),
+    metadata: { namespace: "default", name: "first", uid: "second" },
+  });
+  assert.equal(index.nodeOfGone("uid-first"), "edge-1");
+  index.deletePod("default/first");
+  assert.equal(index.nodeOfGone("second"), "edge-2");
+  for (let n = 0; n < 10_000; n++) {
+    index.setPod(pod(`${n}`, "edge-1"));
+    index.deletePod(`default/${n}`);
+  }
+  assert.deepEqual(["uid-first", "second", "uid-9999"].map((uid) => index.nodeOfGone(uid)), [
+    undefined,
+    undefined,
+    "edge-1",
+  ]);
+});
+
 Deno.test("EdgeIndex follows a pod of the same name to another node", () => {
   const index = new EdgeIndex();
   index.setEdge("edge-1", true);

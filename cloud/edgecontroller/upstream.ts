@@ -17,7 +17,7 @@ import {
   statusContent,
 } from "../../common/model/mod.ts";
 import type { Clock, Logger } from "../../common/module/mod.ts";
-import { type AuthorizationIndex, authorize, type Decision, forbidden } from "./authorize.ts";
+import { type AuthorizationIndex, authorize, type Decision, forbidden, NodeRefusal } from "./authorize.ts";
 import type { EdgeIndex } from "./edge_index.ts";
 import { EVENT_HANDLERS } from "./event_handlers.ts";
 import type { EdgeView, Handler, HandlerContext, Handlers } from "./handler.ts";
@@ -85,6 +85,8 @@ const MAX_REFUSALS = 1000;
 
 /** Failures of one node that are alike are logged so often, so that neither a hostile edge nor an outage fills the log. */
 const LOG_EVERY_MS = 60_000;
+/** Edges go on to tell of pods, and ask for their tokens, while a namespace with all in it goes: nothing anybody need mend. */
+const TERMINATING = /: unable to create new content in namespace \S+ because it is being terminated/;
 /** Kinds of failures, of all nodes, that are told apart for that. */
 const MAX_LOGGED = 10_000;
 
@@ -245,6 +247,7 @@ export class Upstream {
     const pod = ABOUT_A_POD.has(request.kind) ? await this.#findPod(request, signal) : undefined;
     const seen: AuthorizationIndex = pod === undefined ? index : {
       node: (name) => index.node(name),
+      nodeOfGone: (uid) => index.nodeOfGone(uid),
       references: (node, reference) => index.references(node, reference),
       pod: () => pod,
     };
@@ -316,13 +319,15 @@ export class Upstream {
     );
   }
 
-  /** Violations once for each node and kind, outages once in a while; the metric counts them all. */
+  /** Violations, and what the API forbids, once for each node and kind, outages once in a while; the metric counts them all. */
   #logFailure({ kind, nodeName, namespace, name }: UpstreamRequest, status: StatusError): void {
     const { log } = this.#components;
     const fields = { node: nodeName, kind, namespace, name, err: status.message };
     const key = `${nodeName} ${kind} ${status.reason}`;
-    if (isForbidden(status)) {
+    if (status instanceof NodeRefusal) {
       if (this.#mayLog(key, Infinity)) log.warning("Refused what a node may not do", fields);
+    } else if (isForbidden(status) && !TERMINATING.test(status.message)) {
+      if (this.#mayLog(`${key} API`, Infinity)) log.warning("The API forbids what an edge asks for", fields);
     } else if (status.code >= 500) {
       if (this.#mayLog(key, LOG_EVERY_MS)) log.warning("Cannot do what an edge asks for", fields);
     } else log.debug("An edge asked for what cannot be done", { ...fields, reason: status.reason });
