@@ -26,7 +26,7 @@ export function dispatch(message: Message): Dispatch {
     case Group.twin:
     case Group.user:
     case Group.taskManager:
-      return { to: "nobody", why: "the module for this group is not enabled at this edge" };
+      return { to: "nobody", why: `the module for ${group} is not enabled at this edge` };
     default:
       return { to: "nobody", why: "the group is unknown" };
   }

@@ -1,7 +1,14 @@
 import { errorText } from "../../common/errors/mod.ts";
 import { type Message, parseMessage } from "../../common/model/mod.ts";
 import type { Counter } from "../../common/metrics/mod.ts";
-import { type Clock, type Logger, MailboxClosedError, type Send, throttle } from "../../common/module/mod.ts";
+import {
+  type Clock,
+  type Logger,
+  MailboxClosedError,
+  News,
+  type Send,
+  throttle,
+} from "../../common/module/mod.ts";
 import { dispatch } from "./dispatch.ts";
 
 /** What {@linkcode Inbound} needs. */
@@ -28,6 +35,7 @@ interface Item {
 export class Inbound {
   readonly #parts: InboundComponents;
   readonly #complain: (act: (held: number) => void) => void;
+  readonly #news: News;
   #items: Item[] = [];
   #chars = 0;
   #wake: () => void = () => {};
@@ -35,6 +43,7 @@ export class Inbound {
   constructor(parts: InboundComponents) {
     this.#parts = parts;
     this.#complain = throttle(parts.clock, 5000);
+    this.#news = new News(parts.clock);
   }
 
   /** Takes one text of the socket. */
@@ -51,7 +60,7 @@ export class Inbound {
       this.#parts.received.inc(1, { result: "answered" });
       this.#parts.answer(target.answer);
     } else if (target.to === "nobody") {
-      this.#drop("unrouted", { why: target.why, ...message.route });
+      this.#drop("unrouted", { why: target.why, ...message.route }, target.why);
     } else if (this.#items.length >= MAX_WAITING || this.#chars + text.length > MAX_WAITING_CHARS) {
       this.#drop("overflow", { waiting: this.#items.length, ...message.route });
     } else {
@@ -102,10 +111,13 @@ export class Inbound {
     this.#wake();
   }
 
-  #drop(result: string, fields: Record<string, unknown>): void {
-    this.#parts.received.inc(1, { result });
-    this.#complain((held) =>
-      this.#parts.log.warning("Dropped a message of the cloud", { reason: result, ...fields, held })
-    );
+  /** @param topic what is worth a warning only now and then: of a module that is not here the cloud speaks all the time */
+  #drop(result: string, fields: Record<string, unknown>, topic?: string): void {
+    const { received, log } = this.#parts;
+    received.inc(1, { result });
+    this.#complain((held) => {
+      const level = topic === undefined || this.#news.isNew(topic, "") ? "warning" : "debug";
+      log[level]("Dropped a message of the cloud", { reason: result, ...fields, held });
+    });
   }
 }
