@@ -97,6 +97,8 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
   const begun = new Map<string, PromiseWithResolvers<void>>();
   /** Whether the API can be used; until that is known it is taken for usable. */
   let usable = true;
+  /** Whether what earlier runs recorded is known. */
+  let loaded = false;
   /** Removals that were asked for since the API became unusable. */
   let removals = 0;
   let wake: () => void = () => {};
@@ -153,6 +155,7 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
           log.info("What nodes confirmed is recorded now", { waiting: writes.size + creations.size });
         }
         usable = true;
+        loaded = true;
         removals = 0;
         return;
       } catch (error) {
@@ -344,7 +347,9 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
     },
     forget(node, object) {
       if (object.uid === "") return;
-      nodes.get(node)?.delete(object.uid);
+      const known = nodes.get(node)?.delete(object.uid) ?? false;
+      // Deletes are sent again on a new connection: confirmed a second time, there is no record any more.
+      if (loaded && !known) return;
       write({ node, object, gone: true });
     },
     forgetNode(node) {

@@ -83,6 +83,28 @@ Deno.test("objectSyncLog() forgets on a new connection what was confirmed, and k
   await until(() => parts.version() === undefined, "the record is gone");
 });
 
+Deno.test("objectSyncLog() removes a record once, and one it has not read yet", async () => {
+  const removals = (kube: FakeKubeClient) => kube.calls.filter(({ verb }) => verb === "delete").length;
+  await using first = await start();
+  first.log.confirm("edge-1", POD, "7");
+  await until(() => first.version() === "7", "the version is recorded");
+  first.log.forget("edge-1", POD);
+  await until(() => first.version() === undefined, "the record is gone");
+  first.log.forget("edge-1", POD);
+  first.log.confirm("edge-1", NODE, "8");
+  await until(() => first.kube.peek(CLUSTER_OBJECT_SYNCS, "edge-1.u2") !== undefined, "the next is recorded");
+  assert.equal(removals(first.kube), 1);
+
+  const kube = new FakeKubeClient();
+  const log = objectSyncLog({ kube, clock: new FakeClock(), log: silentLogger });
+  log.forget("edge-1", POD);
+  const stop = new AbortController();
+  const ended = log.run(stop.signal);
+  await until(() => removals(kube) === 1, "what may be recorded is removed");
+  stop.abort(new Error("stop"));
+  await ended;
+});
+
 Deno.test("objectSyncLog() never goes back to an older version", async () => {
   await using parts = await start();
   parts.log.confirm("edge-1", POD, "10");
