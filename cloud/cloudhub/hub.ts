@@ -3,6 +3,7 @@ import { errorText, isNotFound } from "../../common/errors/mod.ts";
 import { CONFIG_MAPS, type KubeClient, NODES } from "../../common/kubeclient/mod.ts";
 import {
   CloudModule,
+  DEFAULT_MAX_CHARS,
   Group,
   type Message,
   newErrorResponse,
@@ -22,11 +23,12 @@ import type { HubMetrics } from "./metrics.ts";
 import { NodePool, type PoolItem } from "./node_pool.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { NodeSession } from "./session.ts";
+import { tooLarge } from "./too_large.ts";
 import { decideUpstream, type UpstreamTarget } from "./upstream.ts";
 
 /** What the hub uses. */
 export interface HubComponents {
-  kube: Pick<KubeClient, "get" | "patch">;
+  kube: Pick<KubeClient, "get" | "patch" | "create">;
   /** Modules that take messages of nodes; what is for one that is missing is dropped and logged. */
   targets: Readonly<Partial<Record<UpstreamTarget, Send<Message>>>> & { edgeController: Send<Message> };
   deliveryLog: DeliveryLog;
@@ -50,6 +52,9 @@ export class Hub {
   readonly #open = new Set<NodeSession>();
   readonly #pools = new Map<string, NodePool>();
   readonly #background = new Set<Promise<void>>();
+  /** Nodes of which messages were dropped since too many waited: they are offered everything again when fewer do. */
+  readonly #behind = new Set<string>();
+  readonly #tellTooLarge: ReturnType<typeof tooLarge>;
   #droppedLoggedAt = -Infinity;
   /** Modules that are not enabled and were asked for. */
   readonly #missing = new Set<UpstreamTarget>();
@@ -57,6 +62,7 @@ export class Hub {
   constructor(components: HubComponents, options: ResolvedOptions) {
     this.#c = components;
     this.#options = options;
+    this.#tellTooLarge = tooLarge(components);
   }
 
   /** Nodes with a session. */
@@ -121,6 +127,7 @@ export class Hub {
     this.#open.delete(session);
     if (this.#sessions.get(session.node) !== session) return;
     this.#sessions.delete(session.node);
+    this.#behind.delete(session.node);
     const pool = this.#pools.get(session.node);
     if (pool !== undefined) {
       this.#dropUndeliverable(pool);
@@ -228,6 +235,9 @@ export class Hub {
     const session = this.#sessions.get(node);
     if (session !== undefined && resource === `null/node/${node}`) this.#annotate(session);
     const item = toItem(message, resource, delivery);
+    if (this.#isTooLarge(node, resource, item)) {
+      return this.#c.metrics.dropped.inc(1, { reason: "too_large" });
+    }
     if (delivery.kind === "once") {
       if (session === undefined) return this.#drop("not_connected", message, "the node is not connected");
       if (!this.#pool(node).addOnce(item)) return this.#overflow(node, message);
@@ -272,10 +282,32 @@ export class Hub {
     if (this.#pools.get(node) === pool) this.#sessions.get(node)?.pump();
   }
 
-  /** The session ends, since everything is offered anew on the next connection; without one the message is dropped for the same reason. */
+  /** What neither the queue nor an edge takes alone would be offered again and again. */
+  #isTooLarge(node: string, resource: string, { text, object }: PoolItem): boolean {
+    const limitChars = Math.min(this.#options.queueLimitChars, DEFAULT_MAX_CHARS);
+    if (text.length <= limitChars) return false;
+    const chars = text.length;
+    this.#inBackground(this.#tellTooLarge({ node, resource, object, chars, limitChars }, this.#c.signal));
+    return true;
+  }
+
+  /** The message is dropped; without a session nothing else is to be done, since everything is offered anew on the next connection. */
   #overflow(node: string, message: Message): void {
     this.#drop("overflow", message, "the node's queue is full");
-    this.#sessions.get(node)?.end("too many messages wait for this node", 1013);
+    if (this.#sessions.has(node)) this.#behind.add(node);
+  }
+
+  /** Has everything offered again once half of what waited is gone; what the node confirmed meanwhile is not sent again. */
+  #catchUp(): void {
+    const { queueLimitCount, queueLimitChars } = this.#options;
+    for (const node of this.#behind) {
+      const pool = this.#pools.get(node);
+      const isFull = pool !== undefined &&
+        (pool.count > queueLimitCount / 2 || pool.chars > queueLimitChars / 2);
+      if (isFull) continue;
+      this.#behind.delete(node);
+      this.#sessions.get(node)?.enqueue(() => this.#tell(node, "connected"));
+    }
   }
 
   #removeNode(node: string): void {
@@ -344,6 +376,7 @@ export class Hub {
   sweep(): void {
     const now = this.#c.clock.now();
     for (const session of this.#open) session.sweep(now, this.#options.keepaliveIntervalMs);
+    this.#catchUp();
   }
 
   /** Closes all sessions; resolves when their work is done. */

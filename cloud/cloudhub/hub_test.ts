@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { CONFIG_MAPS, NODES } from "../../common/kubeclient/mod.ts";
+import type { Event } from "../../common/api/core_v1.ts";
+import { CONFIG_MAPS, EVENTS, NODES } from "../../common/kubeclient/mod.ts";
 import { type Message, newMessage } from "../../common/model/mod.ts";
 import { FakeClock } from "../../common/module/fake_clock.ts";
 import { createAuthority, loadAuthority } from "../../common/pki/mod.ts";
@@ -353,15 +354,51 @@ Deno.test("a deleted node loses its session and what waited for it", async () =>
   await until(() => /queue_messages 0/.test(hub.metrics()), "nothing waits");
 });
 
-Deno.test("a full queue ends the session, and other nodes go on", async () => {
-  await using hub = await startHub({ queueLimitCount: 3 });
+Deno.test("a full queue drops messages, other nodes go on, and everything is offered again once there is room", async () => {
+  const clock = new FakeClock(Date.now());
+  await using hub = await startHub({ queueLimitCount: 3 }, { clock });
   await using edge = await hub.connect("edge-1", { acknowledge: false });
   await using other = await hub.connect("edge-2");
+  const connects = { "node/edge-1": 0, "node/edge-2": 0 };
+  const told = async () => {
+    for await (const { route: { operation, resource } } of hub.upstream) {
+      if (operation === "connected") connects[resource as keyof typeof connects]++;
+    }
+  };
+  const listening = told();
   for (let i = 0; i < 5; i++) await hub.inbox.send(podMessage("edge-1", `web-${i}`, String(i + 1)));
-  assert.equal((await edge.closed).code, 1013);
   await hub.inbox.send(podMessage("edge-2", "web", "1"));
   assert.equal((await other.received.receive(WAIT()))?.route.resource, "default/pod/web");
-  assert.match(hub.metrics(), /dropped_total\{reason="overflow"\} [12]/);
+  assert.match(hub.metrics(), /dropped_total\{reason="overflow"\} 2/);
+  await clock.advance(1_000);
+  assert.deepEqual(connects, { "node/edge-1": 1, "node/edge-2": 1 });
+  for (let i = 0; i < 2; i++) {
+    const { header, route } = (await edge.received.receive(WAIT()))!;
+    edge.send(newMessage({ ...route, operation: "response" }, "OK", { parentMsgId: header.msgId }));
+  }
+  await flushed(edge);
+  await clock.advance(1_000);
+  await until(() => connects["node/edge-1"] === 2, "everything is offered again");
+  await clock.advance(5_000);
+  assert.deepEqual(connects, { "node/edge-1": 2, "node/edge-2": 1 });
+  hub.upstream.close();
+  await listening;
+});
+
+Deno.test("a message that no session can carry is dropped and told once, by an Event of its object, and others go on", async () => {
+  await using hub = await startHub({ queueLimitChars: 5_000 });
+  await using edge = await hub.connect("edge-1");
+  const large = podMessage("edge-1", "large", "1");
+  const content = { ...large.content as Record<string, unknown>, junk: "x".repeat(5_000) };
+  for (let i = 0; i < 3; i++) await hub.inbox.send({ ...large, content });
+  await hub.inbox.send(podMessage("edge-1", "web", "2"));
+  assert.equal((await edge.received.receive(WAIT()))?.route.resource, "default/pod/web");
+  await until(() => hub.kube.peekAll(EVENTS).length === 1, "it is told by an Event");
+  const [{ reason, involvedObject, message = "" }] = hub.kube.peekAll(EVENTS) as [Event];
+  assert.deepEqual([reason, involvedObject.kind, involvedObject.name], ["TooLargeForEdge", "Pod", "large"]);
+  assert.match(message, /edge-1.*characters of 5000/);
+  assert.equal(hub.logged.filter((line) => line.includes("too large for a node")).length, 1);
+  assert.match(hub.metrics(), /dropped_total\{reason="too_large"\} 3/);
 });
 
 Deno.test("a node without keepalives is disconnected, one with them is not", async () => {

@@ -13,6 +13,7 @@ interface PolicyRule {
 export const CLOUD_HUB_RULES: readonly PolicyRule[] = [
   { apiGroups: [""], resources: ["namespaces"], verbs: ["create"] },
   { apiGroups: [""], resources: ["nodes"], verbs: ["get", "patch"] },
+  { apiGroups: [""], resources: ["events"], verbs: ["create"] },
   {
     apiGroups: ["reliablesyncs.kubeedge.io"],
     resources: ["objectsyncs", "clusterobjectsyncs"],

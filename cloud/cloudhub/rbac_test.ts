@@ -1,11 +1,23 @@
 import assert from "node:assert/strict";
 import { FakeKubeClient } from "../../common/kubeclient/fake_client.ts";
-import { CONFIG_MAPS, NODES } from "../../common/kubeclient/mod.ts";
+import { CONFIG_MAPS, EVENTS, NODES } from "../../common/kubeclient/mod.ts";
 import { newMessage } from "../../common/model/mod.ts";
 import { silentLogger, systemClock } from "../../common/module/mod.ts";
 import { startHub, until } from "./_testing.ts";
 import { CLUSTER_OBJECT_SYNCS, OBJECT_SYNCS, objectSyncLog } from "./object_sync_log.ts";
 import { CLOUD_HUB_NAMESPACE_RULES, CLOUD_HUB_RULES } from "./rbac.ts";
+
+function tooLargeMessage() {
+  const route = {
+    source: "edgecontroller",
+    group: "resource",
+    operation: "update",
+    resource: "node/edge-1/default/pod/web",
+  };
+  const metadata = { namespace: "default", name: "web", uid: "uid-web", resourceVersion: "5" };
+  const content = { apiVersion: "v1", kind: "Pod", metadata, spec: { junk: "x".repeat(5_000) } };
+  return newMessage(route, content, { resourceVersion: "5" });
+}
 
 Deno.test("CLOUD_HUB_RULES and CLOUD_HUB_NAMESPACE_RULES permit all that is done, and nothing that is never done", async () => {
   const kube = new FakeKubeClient();
@@ -31,7 +43,7 @@ Deno.test("CLOUD_HUB_RULES and CLOUD_HUB_NAMESPACE_RULES permit all that is done
     await until(() => kept() === 0, "both are forgotten");
   };
   {
-    await using hub = await startHub({}, { kube });
+    await using hub = await startHub({ queueLimitChars: 5_000 }, { kube });
     kube.seed(NODES, { metadata: { name: "edge-1" } });
     kube.seed(CONFIG_MAPS, {
       metadata: { namespace: "kubeedge", name: "kube-root-ca.crt" },
@@ -46,6 +58,8 @@ Deno.test("CLOUD_HUB_RULES and CLOUD_HUB_NAMESPACE_RULES permit all that is done
       () => kube.peek(NODES, "edge-1")?.metadata?.annotations?.cloudcore !== undefined,
       "the node is annotated",
     );
+    await hub.inbox.send(tooLargeMessage());
+    await until(() => kube.peekAll(EVENTS).length === 1, "what is too large is told");
     await deliveries();
   }
   // Another address needs another certificate, which replaces the first.
