@@ -77,6 +77,15 @@ const isConfirmation = (change: Write) => !("gone" in change) && !change.isNew;
 
 const isCreation = (change: Write) => !("gone" in change) && change.isNew;
 
+/** What is read of a record: others may have written anything of any size into it. */
+function essence({ metadata: { name, namespace } = {}, status }: ObjectSync): ObjectSync {
+  const version: unknown = status?.objectResourceVersion;
+  return {
+    metadata: { ...(name !== undefined && { name }), ...(namespace !== undefined && { namespace }) },
+    status: { objectResourceVersion: typeof version === "string" && version.length <= 40 ? version : "" },
+  };
+}
+
 const nameOf = (node: string, uid: string) => `${node}.${uid}`;
 
 /**
@@ -139,7 +148,7 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
     for (let attempt = 0;; attempt++) {
       try {
         for (const type of [OBJECT_SYNCS, CLUSTER_OBJECT_SYNCS]) {
-          for (const sync of (await kube.list(type, {}, { signal })).items) {
+          for (const sync of (await kube.list(type, {}, { signal, map: essence })).items) {
             const name = sync.metadata?.name ?? "";
             const dot = name.lastIndexOf(".");
             const version = sync.status?.objectResourceVersion ?? "";

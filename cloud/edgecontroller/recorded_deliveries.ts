@@ -5,12 +5,13 @@ import type { Logger } from "../../common/module/mod.ts";
 import type { ObjectName, PushedType } from "./forward.ts";
 
 /** What a node confirmed of one object. Upstream: kubeedge api apis/reliablesyncs/v1alpha1/type.go @ 16cd854 */
-interface ObjectSync extends KubeObject {
+export interface ObjectSync extends KubeObject {
   spec?: { objectKind?: string; objectName?: string };
   status?: { objectResourceVersion?: string };
 }
 
-const OBJECT_SYNCS: ResourceType<ObjectSync> = {
+/** Records of what nodes confirmed. */
+export const OBJECT_SYNCS: ResourceType<ObjectSync> = {
   group: "reliablesyncs.kubeedge.io",
   version: "v1alpha1",
   resource: "objectsyncs",
@@ -25,6 +26,9 @@ export interface RecordedDelivery extends ObjectName {
   resourceVersion: string;
 }
 
+/** Names that are told of many. */
+const TOLD_NODES = 5;
+
 const TYPES: ReadonlyMap<string, PushedType> = new Map([
   ["Pod", "pod"],
   ["ConfigMap", "configmap"],
@@ -33,12 +37,13 @@ const TYPES: ReadonlyMap<string, PushedType> = new Map([
 
 /** The delivery that an ObjectSync named `<node>.<uid>` stands for; undefined for objects of other controllers. */
 export function parseObjectSync(
-  { metadata = {}, spec = {}, status }: ObjectSync,
+  { metadata = {}, spec, status }: ObjectSync,
 ): RecordedDelivery | undefined {
   const { namespace = "", name = "" } = metadata;
+  const objectName = shortText(spec?.objectName);
   const dot = name.lastIndexOf(".");
-  const type = TYPES.get(spec.objectKind ?? "");
-  if (type === undefined || dot < 1 || dot === name.length - 1 || !namespace || !spec.objectName) {
+  const type = TYPES.get(shortText(spec?.objectKind));
+  if (type === undefined || dot < 1 || dot === name.length - 1 || !namespace || !objectName) {
     return undefined;
   }
   return {
@@ -46,8 +51,26 @@ export function parseObjectSync(
     uid: name.slice(dot + 1),
     type,
     namespace,
-    name: spec.objectName,
-    resourceVersion: status?.objectResourceVersion ?? "",
+    name: objectName,
+    resourceVersion: shortText(status?.objectResourceVersion),
+  };
+}
+
+/** A field of a record that holds what it should: others may have written anything of any size into it. */
+function shortText(value: unknown): string {
+  return typeof value === "string" && value.length <= 253 ? value : "";
+}
+
+/** What is read of a record. */
+function essence({ metadata: { name, namespace, uid } = {}, spec, status }: ObjectSync): ObjectSync {
+  return {
+    metadata: {
+      ...(name !== undefined && { name }),
+      ...(namespace !== undefined && { namespace }),
+      ...(uid !== undefined && { uid }),
+    },
+    spec: { objectKind: shortText(spec?.objectKind), objectName: shortText(spec?.objectName) },
+    status: { objectResourceVersion: shortText(status?.objectResourceVersion) },
   };
 }
 
@@ -75,28 +98,50 @@ export async function readRecordedDeliveries(
 ): Promise<RecordedDeliveries> {
   const deliveries: RecordedDelivery[] = [];
   const orphans = new Map<string, ObjectSync[]>();
+  const misnamed: string[] = [];
   for (const sync of await listObjectSyncs({ kube, log }, signal)) {
+    const { name = "" } = sync.metadata ?? {};
+    if (!/^.+\.[^.]+$/.test(name)) misnamed.push(name);
     const delivery = parseObjectSync(sync);
     if (delivery === undefined) continue;
     const { node } = delivery;
+    const others = orphans.get(node);
     if (isNode(node)) deliveries.push(delivery);
-    else orphans.set(node, [...orphans.get(node) ?? [], sync]);
+    else if (others === undefined) orphans.set(node, [sync]);
+    else others.push(sync);
+  }
+  if (misnamed.length > 0) {
+    const some = misnamed.slice(0, TOLD_NODES).join(",");
+    log.warning("Ignored ObjectSyncs that are not named NODE.UID", { count: misnamed.length, some });
   }
   return {
     deliveries,
     removeOrphans: async (signal) => {
+      const gone: string[] = [];
+      let count = 0;
+      let failures = 0;
+      let failure: unknown;
       for (const [node, syncs] of orphans) {
         try {
           if (await isStored(kube, node, signal)) continue;
           for (const sync of syncs) await remove(kube, sync, signal);
-          log.info("Removed the ObjectSyncs of a node that is gone", { node, count: syncs.length });
+          gone.push(node);
+          count += syncs.length;
         } catch (error) {
           if (signal.aborted) throw error;
-          log.warning("Cannot remove the ObjectSyncs of a node that is gone", {
-            node,
-            err: errorText(error),
-          });
+          failures++;
+          failure = error;
         }
+      }
+      if (failures > 0) {
+        log.warning("Cannot remove the ObjectSyncs of nodes that are gone", {
+          nodes: failures,
+          err: errorText(failure),
+        });
+      }
+      if (gone.length > 0) {
+        const some = gone.slice(0, TOLD_NODES).join(",");
+        log.info("Removed the ObjectSyncs of nodes that are gone", { nodes: gone.length, count, some });
       }
     },
   };
@@ -107,7 +152,7 @@ async function listObjectSyncs(
   signal: AbortSignal,
 ): Promise<ObjectSync[]> {
   try {
-    return (await kube.list(OBJECT_SYNCS, {}, { signal })).items;
+    return (await kube.list(OBJECT_SYNCS, {}, { signal, map: essence })).items;
   } catch (error) {
     if (signal.aborted) throw error;
     // The API is an addition: without it cloudcore keeps what nodes confirmed in memory.
