@@ -29,6 +29,10 @@ export interface SiteOptions {
   sandboxImage: string;
   /** @default cloudcore's embedded control plane */
   cluster?: Cluster;
+  /** Settings of cloudcore that are not the usual ones, by their path: `modules.cloudHub.enable`. */
+  cloud?: Record<string, unknown>;
+  /** The same of edgecore. */
+  edge?: Record<string, unknown>;
 }
 
 /** Ports of one site. */
@@ -117,6 +121,7 @@ export class Site implements AsyncDisposable {
       "modules.cloudHub.websocket.port": ports.hub,
       "modules.cloudHub.https.address": "127.0.0.1",
       "modules.cloudHub.https.port": ports.https,
+      ...this.#options.cloud,
       ...changes,
     });
   }
@@ -141,6 +146,7 @@ export class Site implements AsyncDisposable {
       "modules.edged.tailoredKubeletConfig.readOnlyPort": ports.edged,
       "modules.edged.tailoredKubeletConfig.staticPodPath": `${here}/manifests`,
       "modules.edged.tailoredKubeletConfig.podLogsDir": `${here}/pod-logs`,
+      ...this.#options.edge,
       ...changes,
     });
   }

@@ -30,6 +30,8 @@ async function double({ site }: Trial): Promise<Site> {
 onEachControlPlane("of two edges that claim one name the newest is served, and the older yields and waits", {
   needs: [ENGINE, EXECUTABLES],
   node: "double",
+  // An edge that yields asks again after two of these.
+  edge: { "modules.edgeHub.heartbeat": 3 },
   steps: async (t, trial) => {
     const { site } = trial;
     await site.start();

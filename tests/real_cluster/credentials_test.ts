@@ -26,14 +26,14 @@ Deno.test({
     const token = await accountToken(cluster);
 
     await t.step("an API server that is down is waited for, which is said once", async () => {
-      await cluster.stopApiServer();
+      await cluster.stopProgram("kube-apiserver");
       await using cloud = await Cloudcore.start(cluster, cluster.cloudcore);
       await cloud.says(
         /"Waiting for the Kubernetes API server".*clusters\[0\]\.cluster\.server of .*nothing listens there/,
       );
       await until("it is alive", () => cloud.healthy("/livez"));
       assert.equal(await cloud.healthy(), false);
-      await cluster.startApiServer();
+      await cluster.startProgram("kube-apiserver");
       await cloud.says(/"The Kubernetes API server answers again"/, 60_000);
       await cloud.serves();
       assert.equal(await cloud.count(/Waiting for the Kubernetes API server/), 1);

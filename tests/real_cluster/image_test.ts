@@ -31,7 +31,7 @@ Deno.test({
       [Symbol.asyncDispose]: async () => void await docker("rmi", "--force", reference),
     };
     await using cluster = await RealCluster.start({ customResources: false });
-    await using trial = await Trial.make("image-edge", cluster);
+    await using trial = await Trial.make("image-edge", { cluster });
     const { site } = trial;
     const { server, ca } = await loadKubeConfig({ path: cluster.cloudcore });
     const { hostname, port } = new URL(server);

@@ -22,7 +22,7 @@ export async function offline(t: Deno.TestContext, trial: Trial): Promise<void> 
     busyboxPod("doomed", ["sleep", "3600"]),
   );
   const pod = await trial.pod("steady", isReady, "became ready");
-  await trial.pod("doomed", isReady, "became ready");
+  const doomed = await trial.pod("doomed", isReady, "became ready");
   const uid = pod.metadata!.uid!;
   const main = () => containers({ uid, name: "main" });
 
@@ -80,13 +80,7 @@ export async function offline(t: Deno.TestContext, trial: Trial): Promise<void> 
     site.startEdge();
     await trial.noPods("app=doomed");
     await until("its containers are gone", async () => {
-      const { stdout } = await runToEnd("docker", [
-        "ps",
-        "-aq",
-        "--filter",
-        "label=io.kubernetes.pod.name=doomed",
-      ]);
-      return stdout.trim() === "";
+      return (await containers({ uid: doomed.metadata!.uid!, all: true })).length === 0;
     });
     assert.equal((await main()).length, 1);
   });

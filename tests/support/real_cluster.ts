@@ -1,5 +1,5 @@
 /** A cluster of its own for a test: a real control plane in a directory, with a service account for cloudcore; stopped and removed at the end. */
-import { argumentsOf } from "../../scripts/kubernetes/arguments.ts";
+import { argumentsOf, type Component } from "../../scripts/kubernetes/arguments.ts";
 import { ensureBinaries, missingBinaries } from "../../scripts/kubernetes/binaries.ts";
 import {
   type CloudcoreAccountOptions,
@@ -28,6 +28,8 @@ export interface AuditedRequest {
   /** Path and query. */
   uri: string;
   code: number;
+  /** When it came, Unix milliseconds. */
+  at: number;
   /** Why it was refused. */
   message?: string;
 }
@@ -40,6 +42,8 @@ export class RealCluster implements AsyncDisposable, Cluster {
   readonly directory: string;
   readonly admin: string;
   readonly cloudcore: string;
+  /** From when to when an API server was started again, Unix milliseconds. */
+  readonly #starts: Array<readonly [from: number, to: number]> = [];
 
   private constructor(directory: string) {
     this.directory = directory;
@@ -65,27 +69,34 @@ export class RealCluster implements AsyncDisposable, Cluster {
   async requests(): Promise<AuditedRequest[]> {
     const lines = (await Deno.readTextFile(`${this.directory}/audit.log`)).split("\n");
     return lines.filter((line) => line !== "").map((line) => {
-      const { verb, requestURI, responseStatus } = JSON.parse(line);
+      const { verb, requestURI, requestReceivedTimestamp, responseStatus } = JSON.parse(line);
       const { code, message } = responseStatus ?? {};
-      return { verb, uri: requestURI, code, ...(message === undefined ? {} : { message }) };
+      const at = Date.parse(requestReceivedTimestamp);
+      return { verb, uri: requestURI, code, at, ...(message === undefined ? {} : { message }) };
     });
   }
 
-  /** What cloudcore asked and must not, or may not. @throws when it asked nothing: then it did not use this cluster */
+  /**
+   * What cloudcore asked and must not, or may not. An API server that starts refuses what it has not read the roles for: that is none.
+   * @throws when it asked nothing: then it did not use this cluster
+   */
   async faults(): Promise<AuditedRequest[]> {
     const requests = await this.requests();
     if (requests.length === 0) throw new Error("cloudcore asked this cluster nothing");
-    return requests.filter(({ code }) => FAULTS.has(code));
+    const starting = (at: number) => this.#starts.some(([from, to]) => from <= at && at <= to);
+    return requests.filter(({ code, at }) => FAULTS.has(code) && !(code === 403 && starting(at)));
   }
 
-  /** Stops the API server, as a machine that fails would. */
-  async stopApiServer(): Promise<void> {
-    await stopComponent(this.directory, "kube-apiserver", 500);
+  /** Stops one of its programs, as a machine that fails would. */
+  async stopProgram(component: Component): Promise<void> {
+    await stopComponent(this.directory, component, 500);
   }
 
-  /** @param more arguments besides the usual ones */
-  async startApiServer(...more: string[]): Promise<void> {
-    await startComponent(this.directory, "kube-apiserver", await ensureBinaries(() => {}), more);
+  /** Starts one of its programs again. @param more arguments besides the usual ones */
+  async startProgram(component: Component, more: readonly string[] = []): Promise<void> {
+    const from = Date.now();
+    await startComponent(this.directory, component, await ensureBinaries(() => {}), more);
+    if (component === "kube-apiserver") this.#starts.push([from, Date.now()]);
   }
 
   /**

@@ -5,7 +5,7 @@ import { PAUSE_IMAGE } from "../../scripts/demo_image.ts";
 import { HOST_ARCH } from "../../scripts/runtime.ts";
 import { kubectl } from "../../scripts/trial/kubernetes.ts";
 import { runToEnd, until } from "../../scripts/trial/program.ts";
-import { type Cluster, removeContainers, removeTree, Site } from "../../scripts/trial/site.ts";
+import { removeContainers, removeTree, Site, type SiteOptions } from "../../scripts/trial/site.ts";
 
 export const ROOT = new URL("../../", import.meta.url).pathname;
 
@@ -18,7 +18,10 @@ export class Trial implements AsyncDisposable {
   }
 
   /** A site with nothing started; without a cluster cloudcore has its embedded control plane. */
-  static async make(nodeName: string, cluster?: Cluster): Promise<Trial> {
+  static async make(
+    nodeName: string,
+    options: Pick<SiteOptions, "cluster" | "cloud" | "edge"> = {},
+  ): Promise<Trial> {
     const directory = await Deno.makeTempDir({ prefix: `kubeedge-${nodeName}-` });
     return new Trial(
       new Site({
@@ -27,7 +30,7 @@ export class Trial implements AsyncDisposable {
         arch: HOST_ARCH,
         nodeName,
         sandboxImage: PAUSE_IMAGE,
-        ...(cluster === undefined ? {} : { cluster }),
+        ...options,
       }),
     );
   }
