@@ -71,6 +71,35 @@ Deno.test("Pods goes on with a pod that the store has lost, as long as the cloud
   await second.stop();
 });
 
+Deno.test("Pods asks for what a pod shows that the store has lost, since the store has lost that too", async () => {
+  using left = await orphan();
+  const api = new MemoryKubeApi();
+  const spec = {
+    containers: [{
+      name: "main",
+      image: "busybox:1",
+      env: [{ name: "A", valueFrom: { configMapKeyRef: { name: "settings", key: "a" } } }],
+      envFrom: [{ secretRef: { name: "password" } }],
+    }],
+    volumes: [{ name: "www", configMap: { name: "site" } }],
+    imagePullSecrets: [{ name: "registry" }],
+  };
+  api.lostPods = [{ type: "pod", pod: testPod({ spec }) }];
+  const asked: string[] = [];
+  const missing = (name: string) => {
+    asked.push(name);
+    return Promise.reject(new StatusError("ServiceUnavailable", "away again"));
+  };
+  api.getConfigMap = (_namespace, name) => missing(name);
+  api.getSecret = (_namespace, name) => missing(name);
+  const second = podsOn(left.runtime, left.clock, api, new MemoryVolumes());
+  await second.pods.load();
+  await second.engine.relist();
+  await second.settle();
+  assert.deepEqual(asked.sort(), ["password", "registry", "settings", "site"]);
+  await second.stop();
+});
+
 Deno.test("Pods removes a pod that the store has lost when the cloud says it is gone, and when it never says", async (t) => {
   await t.step("NotFound", async () => {
     using left = await orphan({ onTerm: "ignore" });

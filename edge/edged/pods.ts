@@ -3,6 +3,7 @@ import { backoffMs } from "../../common/module/mod.ts";
 import type { EdgedEvent, KubeApi, PodEvent } from "./kube_api.ts";
 import { LostPods } from "./lost_pods.ts";
 import type { CheckedPod, PodIdentity } from "./parse_pod.ts";
+import { askForSources } from "./pod_sources.ts";
 import { PodWorker, type WorkerComponents } from "./pod_worker.ts";
 import { writtenGrace } from "./pod_view.ts";
 import { printTime } from "./pod_status.ts";
@@ -148,6 +149,11 @@ export class Pods {
       return this.#removeOrphan(event.pod.metadata);
     }
     this.onEvent(event);
+    if (event.type !== "pod") return;
+    const { name, namespace, uid } = event.pod.metadata;
+    askForSources(this.#c.api, event.pod).then((missing) => {
+      this.#c.log.debug("Asked for what the store lost", { name, namespace, uid, missing });
+    });
   }
 
   /**
