@@ -35,7 +35,9 @@ const REDIAL = { baseMs: 1000, maxMs: 30_000 };
 /** How many keepalives an edge whose place another one took waits between questions whether that one is gone. */
 const YIELD_HEARTBEATS = 2;
 /** A link that lasted this long counts as a success, after which the waits begin anew. */
-const STABLE_MS = 10_000;
+const STABLE_MS = 60_000;
+/** After so many links in a row that did not, the likeliest reason is told. */
+const SHORT_LINKS = 4;
 
 /**
  * The module that joins the cluster and keeps the link to the cloud. It is ready at once: the edge works without a link.
@@ -85,6 +87,7 @@ async function run(
   let token = options.token;
   let yielding = false;
   const news = new News(clock);
+  let shortLinks = 0;
   const keepLinked = async () => {
     for (let attempt = 0; !inner.signal.aborted; attempt++) {
       const credentials = await obtainCredentials({ clock, log }, options, inner.signal);
@@ -129,7 +132,14 @@ async function run(
         await clock.sleep(YIELD_HEARTBEATS * options.heartbeatMs, { signal: inner.signal });
         continue;
       }
-      if (openedAt !== undefined && clock.now() - openedAt >= STABLE_MS) attempt = 0;
+      if (openedAt !== undefined && clock.now() - openedAt >= STABLE_MS) attempt = shortLinks = 0;
+      else if (openedAt !== undefined && ++shortLinks >= SHORT_LINKS && news.isNew("short links", "")) {
+        // Upstream's cloud ends the link of the one that was there first, without a word.
+        log.error(
+          "Links to the cloud end soon after they began",
+          doubleIdentity(options.nodeName, "Perhaps two"),
+        );
+      }
       await clock.sleep(backoffMs(attempt, REDIAL, Math.random()), { signal: inner.signal });
     }
   };
@@ -148,10 +158,10 @@ async function run(
 }
 
 /** Two that fight over one name would both be cut off all the time, and undo each other's work. */
-function doubleIdentity(node: string): StatusError {
+function doubleIdentity(node: string, two = "Two"): StatusError {
   return new StatusError(
     "Conflict",
-    `Two edgecores run as node ${node}, and the one that connected last is served: stop this one, or set its ` +
+    `${two} edgecores run as node ${node}, and the one that connected last is served: stop this one, or set its ` +
       "modules.edged.hostnameOverride to another name, remove its certificate and key, and join it with a new token; " +
       "it connects by itself when the other is gone",
   );

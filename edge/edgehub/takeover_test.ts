@@ -41,3 +41,28 @@ Deno.test("edgeHub() yields to another edgecore of its name, says what to do, an
     await Deno.remove(directory, { recursive: true });
   }
 });
+
+Deno.test("edgeHub() tells what the reason may be when a cloud ends its links without a word, again and again", async () => {
+  const directory = await Deno.makeTempDir();
+  try {
+    const clock = new FakeClock(Date.now());
+    await using cloud = await TestCloud.start();
+    await using hub = await startEdgeHub(cloud.options(directory, { token: await cloud.token() }), clock);
+    const hints = () =>
+      hub.logged.filter((line) => /^E.*Perhaps two edgecores run as node edge-1/.test(line));
+    const waits: number[] = [];
+    for (let link = 1; link <= 6; link++) {
+      const before = clock.now();
+      const session = await advancing(clock, cloud.session(), 1_000);
+      waits.push(clock.now() - before);
+      while (hub.logged.filter((line) => line.includes("Connected to the cloud")).length < link) {
+        await hub.metaManager();
+      }
+      assert.equal(hints().length, link <= 4 ? 0 : 1);
+      session.socket.terminate();
+    }
+    assert.ok(waits[5]! > 5_000, "it comes back more slowly each time");
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
