@@ -3,6 +3,9 @@ import type { Clock } from "./clock.ts";
 /** How long something that goes on unchanged need not be told again, milliseconds. */
 const STALE_MS = 3_600_000;
 
+/** Times in a text say nothing new. */
+const TIMES = /\d{4}-\d\d-\d\dT[\d:.]+Z/g;
+
 /** Tells which log lines say something new, for failures that come again and again until somebody helps. */
 export class News {
   readonly #clock: Pick<Clock, "now">;
@@ -12,8 +15,12 @@ export class News {
     this.#clock = clock;
   }
 
-  /** Whether the text is another one than the last about this topic, or an hour has passed since. Topics must be few. */
-  isNew(topic: string, text: string): boolean {
+  /**
+   * Whether the text is another one than the last about this topic, times in it aside, or an hour has passed since.
+   * Topics must be few.
+   */
+  isNew(topic: string, message: string): boolean {
+    const text = message.replaceAll(TIMES, "");
     const now = this.#clock.now();
     const last = this.#told.get(topic);
     if (last !== undefined && last.text === text && now < last.until) return false;

@@ -8,6 +8,8 @@ Deno.test("News.isNew() holds back what was said about a topic, until it changes
   assert.equal(news.isNew("link", "refused"), true);
   assert.equal(news.isNew("link", "refused"), false);
   assert.equal(news.isNew("store", "refused"), true);
+  assert.equal(news.isNew("certificate", "expired, it is 2026-01-01T00:00:00.000Z"), true);
+  assert.equal(news.isNew("certificate", "expired, it is 2026-01-01T00:00:30.017Z"), false);
   assert.equal(news.isNew("link", "reset"), true);
   assert.equal(news.isNew("link", "refused"), true);
   news.forget("link");
