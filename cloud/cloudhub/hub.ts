@@ -39,8 +39,11 @@ export interface HubComponents {
   signal: AbortSignal;
 }
 
-/** How long a message waits for the record of its delivery, milliseconds: several times what an API server that is well takes. */
-const RECORD_PATIENCE_MS = 50;
+/**
+ * How long a message waits for the record of its delivery, milliseconds: what an API server that is well takes. A pod whose record
+ * a kill of cloudcore has prevented goes when its edge next reports it.
+ */
+const RECORD_PATIENCE_MS = 10;
 const ANNOTATION_TRIES = 3;
 const ANNOTATION_WAIT_MS = 1_000;
 

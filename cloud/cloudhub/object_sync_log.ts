@@ -59,6 +59,10 @@ type Write =
 const RETRY = { baseMs: 1_000, maxMs: 60_000 };
 /** Requests at a time, but what was confirmed is told only where there is nothing else to tell: there is as much of it, and nothing waits for it. */
 const PARALLEL = 16;
+/** What was confirmed is told once nothing new was sent for so long, milliseconds: a burst of deliveries has the API for itself … */
+const CALM_MS = 500;
+/** … or once it has waited for so long. */
+const CONFIRMATION_PATIENCE_MS = 10_000;
 /**
  * Removals that wait while the API cannot be used, the oldest given up first. A record that stays is removed when its node next
  * reports the object, or by the edgecontroller at its next start.
@@ -111,6 +115,9 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
   /** Removals that were asked for since the API became unusable. */
   let removals = 0;
   let wake: () => void = () => {};
+  /** When an object was sent that the API does not have, and since when something waits to be told. */
+  let lastNewAt = -Infinity;
+  let waitingSince = -Infinity;
 
   const entry = (node: string, uid: string) => nodes.get(node)?.get(uid);
 
@@ -125,6 +132,8 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
     const key = nameOf(change.node, change.object.uid);
     const isNew = !("gone" in change) && (change.isNew || creations.has(key));
     creations.delete(key);
+    if (isNew) lastNewAt = clock.now();
+    if (writes.size === 0) waitingSince = clock.now();
     // Moves to the end, so that the first ones are the oldest.
     if ("gone" in change) writes.delete(key);
     if (isNew) creations.set(key, { ...change, isNew });
@@ -238,12 +247,19 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
     }
   }
 
+  /** How long confirmations wait from now on, milliseconds. */
+  function confirmationsWaitMs(): number {
+    const now = clock.now();
+    return Math.max(0, Math.min(lastNewAt + CALM_MS, waitingSince + CONFIRMATION_PATIENCE_MS) - now);
+  }
+
   /** Takes the next write of an object that is not being written. */
-  function takeNext(running: ReadonlySet<string>): [string, Write] | undefined {
+  function takeNext(running: ReadonlySet<string>, isLast: boolean): [string, Write] | undefined {
+    const isBusy = running.size > 0 || (!isLast && confirmationsWaitMs() > 0);
     for (const waiting of [creations, writes]) {
       for (const next of waiting) {
         const [key, change] = next;
-        if (running.has(key) || (running.size > 0 && isConfirmation(change))) continue;
+        if (running.has(key) || (isBusy && isConfirmation(change))) continue;
         waiting.delete(key);
         return next;
       }
@@ -282,10 +298,21 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
     else signal.addEventListener("abort", onAbort, { once: true });
     try {
       const running = new Set<string>();
-      const idle = () => new Promise<void>((resolve) => wake = resolve);
+      const idle = async () => {
+        const woken = new AbortController();
+        const waiting = new Promise<void>((resolve) => wake = resolve);
+        // What is left although nothing runs are confirmations that wait.
+        if (writes.size === 0 || running.size > 0) return await waiting;
+        const calm = clock.sleep(confirmationsWaitMs(), { signal: woken.signal }).catch((error) => {
+          if (!woken.signal.aborted) throw error;
+        });
+        await Promise.race([waiting, calm]);
+        woken.abort();
+        await calm;
+      };
       let failure: unknown;
       while (!signal.aborted || writes.size + creations.size + running.size > 0) {
-        for (let next; running.size < PARALLEL && (next = takeNext(running)) !== undefined;) {
+        for (let next; running.size < PARALLEL && (next = takeNext(running, signal.aborted)) !== undefined;) {
           const [key, change] = next;
           running.add(key);
           perform(change, patience.signal).then(() => {

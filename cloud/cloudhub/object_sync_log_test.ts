@@ -54,6 +54,7 @@ Deno.test("objectSyncLog() writes what was sent and what was confirmed, and read
   first.log.confirm("edge-1", POD, "7");
   first.log.confirm("edge-1", NODE, "8");
   assert.equal(first.log.recorded("edge-1", "u1"), "7");
+  await first.clock.advance(1_000);
   await until(() => first.version() === "7", "the version is recorded");
   await until(() => first.kube.peek(CLUSTER_OBJECT_SYNCS, "edge-1.u2") !== undefined, "the node too");
 
@@ -217,6 +218,7 @@ Deno.test("objectSyncLog() needs two requests for an object that is delivered an
   await using parts = await start();
   await parts.log.begin("edge-1", POD);
   parts.log.confirm("edge-1", POD, "7");
+  await parts.clock.advance(1_000);
   await until(() => parts.version() === "7", "the version is recorded");
   assert.deepEqual(requests(parts.kube), ["create", "patch status"]);
 });
@@ -253,10 +255,34 @@ Deno.test("objectSyncLog() lets a delivery go when its record fails, and records
   assert.deepEqual(requests(parts.kube).slice(-2), ["create", "patch status"]);
 });
 
+Deno.test("objectSyncLog() tells what was confirmed once deliveries pause, or have gone on for ten seconds", async () => {
+  await using parts = await start();
+  const told = () => requests(parts.kube).filter((request) => request === "patch status").length;
+  const deliver = async (uid: string) => {
+    await parts.log.begin("edge-1", { ...POD, uid });
+    parts.log.confirm("edge-1", { ...POD, uid }, "7");
+  };
+  await deliver("u1");
+  await deliver("u2");
+  await parts.clock.advance(400);
+  await deliver("u3");
+  await parts.clock.advance(400);
+  assert.equal(told(), 0);
+  await parts.clock.advance(200);
+  await until(() => told() === 3, "all is told");
+  let seconds = 0;
+  for (; told() === 3; seconds += 0.25) {
+    await deliver(`long${seconds}`);
+    await parts.clock.advance(250);
+  }
+  assert.ok(seconds >= 10 && seconds <= 11, `${seconds}`);
+});
+
 Deno.test("objectSyncLog() records new deliveries before what was confirmed of old ones", async () => {
   await using parts = await start();
   const old = Array.from({ length: 40 }, (_, i) => ({ ...POD, uid: `old${i}` }));
   await Promise.all(old.map((object) => parts.log.begin("edge-1", object)));
+  await parts.clock.advance(1_000);
   const before = requests(parts.kube).length;
   for (const object of old) parts.log.confirm("edge-1", object, "7");
   await parts.log.begin("edge-1", POD);
