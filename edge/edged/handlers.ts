@@ -14,7 +14,7 @@ export interface Handler {
     httpHeaders?: ReadonlyArray<{ name: string; value: string }>;
   };
   tcpSocket?: { port: number | string; host?: string };
-  grpc?: { port: number };
+  grpc?: { port: number; service?: string };
   sleep?: { seconds: number };
 }
 
@@ -61,10 +61,8 @@ export function handlerRunner(runtime: Pick<ContainerRuntime, "execSync">, clock
       }
       if (handler.httpGet !== undefined) return await httpGet(handler.httpGet, target);
       if (handler.tcpSocket !== undefined) return await tcpConnect(handler.tcpSocket, target);
-      if (handler.grpc !== undefined) {
-        return failed("gRPC probes are not supported: use exec, httpGet or tcpSocket");
-      }
-      return failed("no exec, httpGet or tcpSocket is given");
+      if (handler.grpc !== undefined) return await grpcHealth(handler.grpc, target);
+      return failed("no exec, httpGet, tcpSocket or grpc is given");
     } catch (error) {
       return failed(errorText(error));
     }
@@ -78,6 +76,21 @@ export function portNumber(port: number | string, container: Container): number 
   const named = container.ports?.find(({ name }) => name === port);
   if (named === undefined) throw new RangeError(`Cannot find port ${port} of container ${container.name}`);
   return named.containerPort;
+}
+
+async function grpcHealth(
+  { port, service = "" }: NonNullable<Handler["grpc"]>,
+  target: HandlerTarget,
+): Promise<HandlerResult> {
+  // Few pods need it, and the others need not pay for it.
+  const { checkHealth } = await import("./grpc_health.ts");
+  const status = await within(
+    target,
+    (signal) => checkHealth({ hostname: target.podIP, port, service }, signal),
+  );
+  return status === "SERVING"
+    ? { ok: true, output: "service healthy" }
+    : failed(`service unhealthy (responded with "${status}")`);
 }
 
 /** Longest head of an answer that is read. */
