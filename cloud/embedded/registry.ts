@@ -432,6 +432,24 @@ export function objectOf(definition: ResourceDefinition, text: string): ApiObjec
   return definition.storedAs?.fromStored(object) ?? object;
 }
 
+/** Largest object that is stored. Upstream: etcd server/embed/config.go (DefaultMaxRequestBytes) @ v3.5 */
+const MAX_OBJECT_BYTES = 1.5 * 1024 * 1024;
+
+/**
+ * Many small patches can make what no single request may be. Escapes count as what they stand for, since etcd holds no JSON of
+ * what Kubernetes stores in it. kube-apiserver answers 500, after which clients try again.
+ */
+function checkSize(definition: ResourceDefinition, name: string, body: string): void {
+  if (body.length <= MAX_OBJECT_BYTES) return;
+  const bytes = body.replace(/\\(?:u[0-9a-f]{4}|.)/g, "?").length;
+  if (bytes <= MAX_OBJECT_BYTES) return;
+  throw new StatusError(
+    "RequestEntityTooLarge",
+    `Cannot store ${definition.resource} ${JSON.stringify(name)}: request is too large: ` +
+      `it takes ${bytes} bytes, the limit is ${MAX_OBJECT_BYTES}`,
+  );
+}
+
 function stored(definition: ResourceDefinition, object: ApiObject, version: number): StoredObject {
   const kept = definition.storedAs?.toStored(object) ?? object;
   const { apiVersion: _apiVersion, kind: _kind, metadata, ...rest } = kept;
@@ -441,6 +459,7 @@ function stored(definition: ResourceDefinition, object: ApiObject, version: numb
     metadata: { ...metadata, resourceVersion: String(version) },
     ...rest,
   });
+  checkSize(definition, metadata.name ?? "", body);
   return {
     resource: definition.storedAs?.key ?? keyOfResource(definition),
     namespace: metadata.namespace ?? "",

@@ -173,3 +173,25 @@ Deno.test("Registry.delete() removes a pod at once that runs nowhere", async () 
   f.registry.create(f.pods, "ns", pod());
   assert.equal(f.registry.delete(f.pods, { namespace: "ns", name: "p" }).removed, true);
 });
+
+Deno.test("Registry refuses an object that is too large, and takes one whose escapes only make it long", async () => {
+  await using f = await fixture();
+  const configMap = (data: Record<string, string>, annotations: Record<string, string> = {}): ApiObject => ({
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "c", annotations },
+    data,
+  });
+  const made = f.registry.create(f.configMaps, "ns", configMap({ lines: '\n"'.repeat(500_000) }));
+  assert.equal(made.metadata.name, "c");
+  assert.throws(
+    () =>
+      f.registry.create(
+        f.pods,
+        "ns",
+        pod({ containers: [{ name: "c", image: "demo", args: ["x".repeat(1_600_000)] }] }),
+      ),
+    (error) =>
+      error instanceof StatusError && error.code === 413 && /pods "p".*limit is 1572864/.test(error.message),
+  );
+});
