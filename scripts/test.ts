@@ -31,9 +31,13 @@ async function exists(path: string): Promise<boolean> {
 }
 
 /** Runs a command with its output shown. */
-async function show(command: string, args: string[]): Promise<boolean> {
+async function show(
+  command: string,
+  args: string[],
+  env: Record<string, string> = {},
+): Promise<boolean> {
   console.log(`$ ${command} ${args.join(" ")}`);
-  const { success } = await new Deno.Command(command, { args, cwd: ROOT, stdin: "null" }).spawn().status;
+  const { success } = await new Deno.Command(command, { args, env, cwd: ROOT, stdin: "null" }).spawn().status;
   return success;
 }
 
@@ -69,6 +73,9 @@ async function provideKubernetes(): Promise<void> {
   if (!await hasKubectl()) Deno.env.set("PATH", `${Deno.env.get("PATH") ?? ""}:${dirname(kubectl)}`);
 }
 
+/** Files of end-to-end tests at once, each with a site of its own: they wait most of the time. */
+const WHOLE_JOBS = "3";
+
 interface Counts {
   passed: number;
   failed: number;
@@ -92,7 +99,12 @@ export function readReport(xml: string): Counts & { skippedNames: string[] } {
 }
 
 /** Runs `deno test` over paths; a run that ends without a report counts as one failure. */
-async function runTests(title: string, paths: string[], flags: string[]): Promise<Counts> {
+async function runTests(
+  title: string,
+  paths: string[],
+  flags: string[],
+  env: Record<string, string> = {},
+): Promise<Counts> {
   const report = await Deno.makeTempFile({ suffix: ".xml" });
   try {
     const ok = await show(Deno.execPath(), [
@@ -102,7 +114,7 @@ async function runTests(title: string, paths: string[], flags: string[]): Promis
       `--junit-path=${report}`,
       ...flags,
       ...paths,
-    ]);
+    ], env);
     const text = await Deno.readTextFile(report);
     if (text === "") return { passed: 0, failed: 1, skipped: 0 };
     const { skippedNames, ...counts } = readReport(text);
@@ -142,8 +154,8 @@ async function main(): Promise<void> {
   add(await runTests("unit", ["common", "cloud", "edge", "keadm", "scripts", "crds"], ["--parallel"]));
   add(await runTests("integration", ["tests/integration", "tests/wire"], []));
   add(await runTests("conformance", ["tests/conformance"], []));
-  add(await runTests("end to end", ["tests/e2e"], []));
-  add(await runTests("real cluster", ["tests/real_cluster"], []));
+  const whole = ["tests/e2e", "tests/real_cluster"];
+  add(await runTests("end to end", whole, ["--parallel"], { DENO_JOBS: WHOLE_JOBS }));
   const { NEEDS } = await import("../tests/support/needs.ts");
   const { KUBERNETES } = await import("../tests/support/real_cluster.ts");
   for (const need of [...NEEDS, KUBERNETES]) {

@@ -68,10 +68,19 @@ export class Program implements AsyncDisposable {
     return await this.ended;
   }
 
+  /** All it wrote; nothing yet right after its start. */
+  async log(): Promise<string> {
+    try {
+      return await Deno.readTextFile(this.logFile);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      return "";
+    }
+  }
+
   /** The last lines it wrote. */
   async tail(lines = 30): Promise<string> {
-    const text = await Deno.readTextFile(this.logFile);
-    return text.split("\n").slice(-lines - 1).join("\n");
+    return (await this.log()).split("\n").slice(-lines - 1).join("\n");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -142,8 +151,18 @@ export async function until<T>(
   }
 }
 
+/** Ports that Linux gives to nobody by itself: its own begin at 32768, and may be taken by any connection. */
+const FREE_PORTS = { from: 20_000, count: 12_000 };
+
 /** A TCP port of the loopback interface that nobody uses now. */
 export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
+  for (let attempt = 1;; attempt++) {
+    const port = FREE_PORTS.from + Math.floor(Math.random() * FREE_PORTS.count);
+    try {
+      using _listener = Deno.listen({ hostname: "127.0.0.1", port });
+      return port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse) || attempt === 100) throw error;
+    }
+  }
 }

@@ -164,15 +164,32 @@ export class Site implements AsyncDisposable {
     return path;
   }
 
-  /** Starts cloudcore and waits until it serves. */
-  async startCloud(): Promise<void> {
+  /** Starts cloudcore; does not wait for anything. */
+  launchCloud(): void {
     this.#cloud = Program.start("cloudcore", this.program("cloudcore"), [
       "--config",
       `${this.directory}/cloud/cloudcore.yaml`,
     ], {
       logFile: `${this.directory}/cloudcore.log`,
     });
-    await this.#serving(this.#cloud, this.ports.monitor);
+  }
+
+  /** Starts cloudcore and waits until it serves. */
+  async startCloud(): Promise<void> {
+    this.launchCloud();
+    const program = this.cloud;
+    const failed = program.ended.then(async ({ code }) => {
+      throw new Error(`cloudcore ended with ${code} instead of serving:\n${await program.tail()}`);
+    });
+    failed.catch(() => {/* lost the race: told when the program is stopped */});
+    await Promise.race([until("cloudcore serves nodes", () => this.cloudHealthy()), failed]);
+  }
+
+  /** What cloudcore answers at `/healthz`: whether it serves nodes. @param path `/livez` and `/readyz` ask other things */
+  async cloudHealthy(path = "/healthz"): Promise<boolean> {
+    const response = await fetch(`http://127.0.0.1:${this.ports.monitor}${path}`);
+    await response.body?.cancel();
+    return response.ok;
   }
 
   /** Starts edgecore; does not wait for anything. */
@@ -186,19 +203,6 @@ export class Site implements AsyncDisposable {
     });
   }
 
-  async #serving(program: Program, port: number): Promise<void> {
-    const failed = program.ended.then(async ({ code }) => {
-      throw new Error(`${program.name} ended with ${code} instead of serving:\n${await program.tail()}`);
-    });
-    const serving = until(`${program.name} answers on port ${port}`, async () => {
-      const response = await fetch(`http://127.0.0.1:${port}/healthz`);
-      await response.body?.cancel();
-      return response.ok;
-    });
-    failed.catch(() => {/* lost the race: told when the program is stopped */});
-    await Promise.race([serving, failed]);
-  }
-
   /** The join token, as `keadm gettoken` prints it. */
   async token(): Promise<string> {
     const { code, stdout, stderr } = await runToEnd(this.program("keadm"), [
@@ -210,8 +214,8 @@ export class Site implements AsyncDisposable {
     return stdout.trim();
   }
 
-  /** Waits until the node says it is ready. */
-  async nodeReady(timeoutMs = 30_000): Promise<void> {
+  /** Waits until the node says it is ready: an edge asks a cloud that was away for long every 30 s only. */
+  async nodeReady(timeoutMs = 60_000): Promise<void> {
     const kube = await this.kube();
     await until(`node ${this.nodeName} is Ready`, async () => {
       const node = await kube.get(NODES, { name: this.nodeName });

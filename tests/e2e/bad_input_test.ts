@@ -10,7 +10,7 @@ import { busyboxPod, containers, Trial } from "../support/trial.ts";
 async function logged(program: Program, pattern: RegExp): Promise<string> {
   return await until(`${program.name} logs ${pattern}`, async () => {
     if (!program.running) throw new Error(`${program.name} ended:\n${await program.tail()}`);
-    return (await Deno.readTextFile(program.logFile)).match(pattern)?.[0];
+    return (await program.log()).match(pattern)?.[0];
   });
 }
 
@@ -191,10 +191,7 @@ Deno.test({
       site.startEdge();
       await logged(site.edge, /^E.*(corrupt|damaged).*$/im);
       await site.nodeReady();
-      await until("the pod is known again", async () => {
-        const response = await fetch(`http://127.0.0.1:${site.ports.edged}/pods`);
-        return (await response.text()).includes(pod.metadata!.uid!);
-      });
+      await trial.edgeKnows(pod.metadata!.uid!);
       assert.deepEqual(
         (await containers({ uid: pod.metadata!.uid!, name: "main" })).map((running) => `docker://${running}`),
         [id],

@@ -62,10 +62,7 @@ onEachControlPlane(
         const before = await containers({ uid: uids.get("kept")!, name: "main" });
         assert.equal(before.length, 1);
         site.startEdge();
-        await until("edgecore knows the pod", async () => {
-          const response = await fetch(`http://127.0.0.1:${site.ports.edged}/pods`);
-          return (await response.text()).includes(uids.get("kept")!);
-        });
+        await trial.edgeKnows(uids.get("kept")!);
         assert.deepEqual(await containers({ uid: uids.get("kept")!, name: "main" }), before);
       });
     },

@@ -123,9 +123,7 @@ onEachControlPlane(
           return !(await node()).spec?.taints?.some(({ key }) => key === UNREACHABLE);
         });
         await trial.noPods("app in (impatient,brief)");
-        await until("the evicted pod's containers are gone", async () => {
-          return (await containers({ uid: impatient, all: true })).length === 0;
-        });
+        await trial.noContainers(impatient);
         const pod = await trial.pod("patient", isReady, "is ready");
         assert.equal(pod.metadata?.uid, patient);
         assert.equal(pod.status?.containerStatuses?.[0]?.restartCount, 0);

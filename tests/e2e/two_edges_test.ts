@@ -8,8 +8,7 @@ import { onEachControlPlane } from "../support/control_planes.ts";
 import { ENGINE, EXECUTABLES } from "../support/needs.ts";
 import { ROOT, type Trial } from "../support/trial.ts";
 
-const logOf = (site: Site) => Deno.readTextFile(`${site.directory}/edgecore.log`);
-const times = async (site: Site, text: string) => (await logOf(site)).split(text).length - 1;
+const times = async (site: Site, text: string) => (await site.edge.log()).split(text).length - 1;
 
 /** Another machine that was given the same name, joined to the first one's cloud with a token and so with another certificate. */
 async function double({ site }: Trial): Promise<Site> {
@@ -42,15 +41,15 @@ onEachControlPlane("of two edges that claim one name the newest is served, and t
       twin.startEdge();
       await until(
         "the older was told",
-        async () => (await logOf(site)).includes("Another edgecore connected"),
+        async () => (await site.edge.log()).includes("Another edgecore connected"),
       );
-      assert.match(await logOf(site), /hostnameOverride.*join it with a new token/);
+      assert.match(await site.edge.log(), /hostnameOverride.*join it with a new token/);
       assert.equal(await times(twin, "Another edgecore connected"), 0);
     });
 
     await t.step("it does not take its place back while the other lives", async () => {
       await until("the older asked again and was refused", async () => {
-        return (await Deno.readTextFile(`${site.directory}/cloudcore.log`)).includes(
+        return (await site.cloud.log()).includes(
           "another edgecore is connected",
         );
       }, { timeoutMs: 60_000 });

@@ -102,9 +102,7 @@ onEachControlPlane("every kind of workload runs at the edge to its end", {
 
     await t.step("everything deleted leaves no container", async () => {
       await trial.kubectl("delete", "job,daemonset,statefulset,pod", "--all", "--timeout=60s");
-      await until("no container is left", async () => {
-        return (await containers({ node: site.nodeName, all: true })).length === 0;
-      });
+      await trial.noContainers();
     });
   },
 });

@@ -31,8 +31,8 @@ Deno.test({
       await cloud.says(
         /"Waiting for the Kubernetes API server".*clusters\[0\]\.cluster\.server of .*nothing listens there/,
       );
-      await until("it is alive", () => cloud.healthy("/livez"));
-      assert.equal(await cloud.healthy(), false);
+      await until("it is alive", () => cloud.site.cloudHealthy("/livez"));
+      assert.equal(await cloud.site.cloudHealthy(), false);
       await cluster.startProgram("kube-apiserver");
       await cloud.says(/"The Kubernetes API server answers again"/, 60_000);
       await cloud.serves();

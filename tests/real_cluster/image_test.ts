@@ -72,13 +72,8 @@ Deno.test({
     );
 
     await t.step("it serves, and is nobody's root", async () => {
-      const healthy = async () => {
-        const response = await fetch(`http://127.0.0.1:${site.ports.monitor}/readyz`);
-        await response.body?.cancel();
-        return response.ok;
-      };
       try {
-        await until("it is ready", healthy, { timeoutMs: 60_000 });
+        await until("it is ready", () => site.cloudHealthy("/readyz"), { timeoutMs: 60_000 });
       } catch (cause) {
         throw new Error(await docker("logs", cloud.id), { cause });
       }

@@ -122,9 +122,9 @@ Deno.test({
         /"Custom resources are not as they should be.*objectsyncs\.reliablesyncs\.kubeedge\.io is missing: what edges confirmed survives.*fix="kubectl apply -f crds\//,
       );
       assert.equal(await cloud.count(/resource="nodes"/), 1);
-      assert.ok(cloud.running);
-      assert.ok(await cloud.healthy("/livez"));
-      assert.equal(await cloud.healthy(), false);
+      assert.ok(cloud.site.cloud.running);
+      assert.ok(await cloud.site.cloudHealthy("/livez"));
+      assert.equal(await cloud.site.cloudHealthy(), false);
     });
 
     await t.step(

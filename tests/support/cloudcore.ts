@@ -1,7 +1,7 @@
 /** cloudcore alone, as an executable, for tests of what it says and does at a cluster without any edge. */
 import { loadKubeConfig } from "../../common/kubeclient/mod.ts";
 import { HOST_ARCH } from "../../scripts/runtime.ts";
-import { Program, until } from "../../scripts/trial/program.ts";
+import { until } from "../../scripts/trial/program.ts";
 import { Site } from "../../scripts/trial/site.ts";
 import type { RealCluster } from "./real_cluster.ts";
 import { ROOT } from "./trial.ts";
@@ -10,7 +10,6 @@ import { ROOT } from "./trial.ts";
 export class Cloudcore implements AsyncDisposable {
   readonly directory: string;
   readonly site: Site;
-  #program: Program | undefined;
 
   private constructor(directory: string, cluster: RealCluster, kubeconfig: string) {
     this.directory = directory;
@@ -32,21 +31,14 @@ export class Cloudcore implements AsyncDisposable {
   ): Promise<Cloudcore> {
     const directory = await Deno.makeTempDir({ prefix: "kubeedge-cloudcore-" });
     const one = new Cloudcore(directory, cluster, kubeconfig);
-    const config = await one.site.configureCloud(changes);
-    one.#program = Program.start("cloudcore", one.site.program("cloudcore"), ["--config", config], {
-      logFile: `${directory}/cloudcore.log`,
-    });
+    await one.site.configureCloud(changes);
+    one.site.launchCloud();
     return one;
   }
 
   /** All it has said, without times and process ids. */
   async log(): Promise<string[]> {
-    let text = "";
-    try {
-      text = await Deno.readTextFile(`${this.directory}/cloudcore.log`);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+    const text = await this.site.cloud.log();
     return text.split("\n").filter((line) => line !== "").map((line) =>
       line.replace(/^[A-Z]\d{4} \S+ +\d+ /, "")
     );
@@ -72,28 +64,16 @@ export class Cloudcore implements AsyncDisposable {
     return (await this.log()).filter((line) => pattern.test(line)).length;
   }
 
-  /** What `/healthz` answers: whether nodes are served. */
-  async healthy(path = "/healthz"): Promise<boolean> {
-    const response = await fetch(`http://127.0.0.1:${this.site.ports.monitor}${path}`);
-    await response.body?.cancel();
-    return response.ok;
-  }
-
   /** Waits until nodes are served. */
   async serves(timeoutMs = 45_000): Promise<void> {
     try {
-      await until("nodes are served", () => this.healthy(), { timeoutMs });
+      await until("nodes are served", () => this.site.cloudHealthy(), { timeoutMs });
     } catch (error) {
       throw new Error(`cloudcore said:\n${(await this.log()).join("\n")}`, { cause: error });
     }
   }
 
-  get running(): boolean {
-    return this.#program!.running;
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#program?.stop();
     await this.site[Symbol.asyncDispose]();
     await Deno.remove(this.directory, { recursive: true });
   }

@@ -73,6 +73,21 @@ export class Trial implements AsyncDisposable {
     }, { timeoutMs });
   }
 
+  /** Waits until no container is left, not even an ended one: of the node, or of one pod. */
+  async noContainers(uid?: string, timeoutMs = 60_000): Promise<void> {
+    const filter = uid === undefined ? { node: this.site.nodeName } : { uid };
+    const left = () => containers({ ...filter, all: true });
+    await until("no container is left", async () => (await left()).length === 0, { timeoutMs });
+  }
+
+  /** Waits until edgecore knows a pod by itself. */
+  async edgeKnows(uid: string, timeoutMs = 30_000): Promise<void> {
+    await until("edgecore knows the pod", async () => {
+      const response = await fetch(`http://127.0.0.1:${this.site.ports.edged}/pods`);
+      return (await response.text()).includes(uid);
+    }, { timeoutMs });
+  }
+
   /** Condition Ready of the node: "True", "False" or "Unknown"; undefined before there is one. */
   async nodeReady(): Promise<string | undefined> {
     const node = await (await this.site.kube()).get(NODES, { name: this.site.nodeName });
@@ -106,6 +121,9 @@ export async function containers(
   return stdout.split("\n").filter((id) => id !== "");
 }
 
+/** The image of the tests' containers, which every engine here has. */
+export const DEMO = { image: "demo-web:1", imagePullPolicy: "IfNotPresent" } as const;
+
 /** A pod of one busybox container. */
 export function busyboxPod(
   name: string,
@@ -118,7 +136,7 @@ export function busyboxPod(
     metadata: { name, namespace: "default", labels: { app: name } },
     spec: {
       terminationGracePeriodSeconds: 1,
-      containers: [{ name: "main", image: "demo-web:1", imagePullPolicy: "IfNotPresent", command }],
+      containers: [{ name: "main", ...DEMO, command }],
       ...spec,
     },
   };
