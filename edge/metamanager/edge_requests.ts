@@ -29,7 +29,7 @@ import type { Outgoing } from "./outgoing.ts";
 import { NoReplyError } from "./pending_replies.ts";
 import type { RecentKeys } from "./recent_keys.ts";
 import { NOT_CONNECTED, type Remote } from "./remote.ts";
-import { hasToken, tokenKey, tokenState } from "./service_account_token.ts";
+import { hasToken, inOwnTime, tokenKey, tokenState } from "./service_account_token.ts";
 
 /** What {@linkcode EdgeRequests} needs. */
 export interface EdgeRequestsComponents {
@@ -170,7 +170,10 @@ export class EdgeRequests {
   async #remote(request: Message, resource: ObjectResource, key = request.route.resource): Promise<Message> {
     const { remote } = this.#parts;
     const asked = newMessage(request.route, request.content, { timestamp: this.#parts.clock.now() });
-    const reply = readFetched(await remote.request(asked), resource);
+    const fetched = readFetched(await remote.request(asked), resource);
+    const reply = resource.type === "serviceaccounttoken" && isJsonObject(fetched.content)
+      ? { ...fetched, content: inOwnTime(fetched.content, this.#parts.clock.now()) }
+      : fetched;
     this.#keepReply(reply, resource, key);
     // What was pushed instead of a reply has been confirmed as a push.
     if (reply.header.parentMsgId !== undefined) remote.tell(newResponse(reply, OK_CONTENT));

@@ -22,6 +22,45 @@ export function tokenState(tokenRequest: JsonObject, now: number): TokenState {
   return now > issued + lifeMs * REFRESH_AT || now > issued + MAX_AGE_MS ? "aging" : "fresh";
 }
 
+/** Clocks that differ by less are taken for equal. */
+const TOLERANCE_MS = 60_000;
+const MAX_JWT_CHARS = 64 * 1024;
+
+/**
+ * A TokenRequest that was answered just now, with its end by this edge's clock. By a clock that is an hour behind the API
+ * server's a pod would keep a token that ended long ago, by one that is ahead every token would be asked for again at once.
+ * @param now Unix milliseconds
+ */
+export function inOwnTime(tokenRequest: JsonObject, now: number): JsonObject {
+  const { status } = tokenRequest;
+  if (!isJsonObject(status) || typeof status.token !== "string") return tokenRequest;
+  const ends = Date.parse(String(status.expirationTimestamp ?? ""));
+  const issuedAt = issuedAtOf(status.token);
+  if (issuedAt === undefined || Number.isNaN(ends) || Math.abs(now - issuedAt) < TOLERANCE_MS) {
+    return tokenRequest;
+  }
+  const own = new Date(ends + now - issuedAt);
+  if (Number.isNaN(own.getTime())) return tokenRequest;
+  const expirationTimestamp = own.toISOString().replace(/\.\d+Z$/, "Z");
+  return { ...tokenRequest, status: { ...status, expirationTimestamp } };
+}
+
+/** When a JWT was issued by the clock of its issuer, Unix milliseconds. */
+function issuedAtOf(token: string): number | undefined {
+  const payload = token.split(".")[1];
+  if (payload === undefined || token.length > MAX_JWT_CHARS) return undefined;
+  try {
+    const claims: unknown = JSON.parse(
+      new TextDecoder().decode(Uint8Array.fromBase64(payload, { alphabet: "base64url" })),
+    );
+    return isJsonObject(claims) && typeof claims.iat === "number" ? claims.iat * 1000 : undefined;
+  } catch (error) {
+    // A token that tells nothing is used as it is.
+    if (error instanceof SyntaxError || error instanceof TypeError) return undefined;
+    throw error;
+  }
+}
+
 /** Whether a reply is a TokenRequest with a token in it. */
 export function hasToken(value: unknown): value is JsonObject {
   return isJsonObject(value) && isJsonObject(value.status) && typeof value.status.token === "string" &&

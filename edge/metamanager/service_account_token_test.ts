@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { tokenKey, tokenState } from "./service_account_token.ts";
+import { inOwnTime, tokenKey, tokenState } from "./service_account_token.ts";
 
 const issued = Date.UTC(2026, 0, 1);
 const token = {
@@ -37,4 +37,36 @@ Deno.test("tokenKey() is the key upstream computes", () => {
     tokenKey(resource, { spec: { audiences: ["a", "b"] } }),
     '"web"/"default"/[]string{"a", "b"}/0/v1.BoundObjectReference{Kind:"", APIVersion:"", Name:"", UID:""}',
   );
+});
+
+Deno.test("inOwnTime() tells a token's end by this edge's clock when that is far from the API server's", async (t) => {
+  const jwt = (payload: string) =>
+    `e30.${new TextEncoder().encode(payload).toBase64({ alphabet: "base64url", omitPadding: true })}.x`;
+  const hour = 3_600_000;
+  const issuedNow = jwt(JSON.stringify({ iat: issued / 1000 }));
+  const rows: Array<[name: string, text: string, now: number, endsAfterNow: number]> = [
+    ["clocks that agree", issuedNow, issued + 2_000, 998_000],
+    ["an hour fast", issuedNow, issued + hour, 1_000_000],
+    ["an hour slow", issuedNow, issued - hour, 1_000_000],
+    ["no JWT", "t", issued - hour, hour + 1_000_000],
+    ["no JSON", jwt("{"), issued - hour, hour + 1_000_000],
+    ["no base64", "a.%.c", issued - hour, hour + 1_000_000],
+    ["no time", jwt('{"iat":"x"}'), issued - hour, hour + 1_000_000],
+    ["a time out of the calendar", jwt('{"iat":-1e300}'), issued - hour, hour + 1_000_000],
+  ];
+  for (const [name, text, now, endsAfterNow] of rows) {
+    await t.step(name, () => {
+      const own = inOwnTime({ ...token, status: { ...token.status, token: text } }, now);
+      const { expirationTimestamp, token: kept } = own.status as {
+        expirationTimestamp: string;
+        token: string;
+      };
+      assert.deepEqual([Date.parse(expirationTimestamp) - now, kept], [endsAfterNow, text]);
+    });
+  }
+  for (const hours of [-1, 0, 1]) {
+    const now = issued + hours * hour;
+    const own = inOwnTime({ ...token, status: { ...token.status, token: issuedNow } }, now);
+    assert.deepEqual([tokenState(own, now), tokenState(own, now + 1_000_000)], ["fresh", "expired"]);
+  }
 });
