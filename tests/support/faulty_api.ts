@@ -27,6 +27,7 @@ export class FaultyApi implements AsyncDisposable {
   readonly #target: string;
   readonly #client: Deno.HttpClient;
   readonly #stop = new AbortController();
+  #cut = new AbortController();
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
   constructor({ server, caCertificate }: { server: string; caCertificate: string }) {
@@ -47,6 +48,12 @@ export class FaultyApi implements AsyncDisposable {
     return `http://127.0.0.1:${this.#server.addr.port}`;
   }
 
+  /** Breaks all that is under way, watches above all. */
+  cut(): void {
+    this.#cut.abort();
+    this.#cut = new AbortController();
+  }
+
   async #serve(request: Request): Promise<Response> {
     const { pathname, search, searchParams } = new URL(request.url);
     const seen = { method: request.method, path: pathname, isWatch: searchParams.has("watch") };
@@ -59,7 +66,7 @@ export class FaultyApi implements AsyncDisposable {
     }
     if (fault?.kind === "delay") await new Promise((resolve) => setTimeout(resolve, fault.ms));
     const body = request.body === null ? undefined : await request.bytes();
-    const ended = AbortSignal.any([this.#stop.signal, request.signal]);
+    const ended = AbortSignal.any([this.#stop.signal, this.#cut.signal, request.signal]);
     const answer = await fetch(this.#target + pathname + search, {
       method: request.method,
       headers: without(request.headers),
