@@ -96,3 +96,10 @@ Deno.test("writeAtomically() shows a reader all of a change or nothing of it", a
     await Deno.remove(dir, { recursive: true });
   }
 });
+
+Deno.test("renewalOf() counts the life of a token from its beginning, also for one out of the store", () => {
+  const now = 1_000_000_000;
+  assert.equal(renewalOf(now, now + 300_000, 600_000), now + 180_000);
+  assert.equal(renewalOf(now, now + 100_000, 600_000), now + 60_000, "past it: asked for again soon");
+  assert.equal(renewalOf(now, now + 20_000, 600_000), now + 20_000);
+});

@@ -29,11 +29,14 @@ export const DEFAULT_EXPIRATION_SECONDS = 3600;
 const MIN_EXPIRATION_SECONDS = 600;
 
 /**
- * When a token wants to be replaced: after four fifths of its life, or a day. Unix milliseconds.
+ * When a token wants to be replaced: after four fifths of its life, or a day. Unix milliseconds. One out of the store may be
+ * past that, which is tried again in a minute.
+ * @param lifeMs how long it was to live in all @default what it lives from now on
  * Upstream: k8s.io/kubernetes pkg/kubelet/token/token_manager.go (requiresRefresh) @ v1.32
  */
-export function renewalOf(now: number, expiresAt: number): number {
-  return Math.min(expiresAt - (expiresAt - now) * 0.2, now + DAY_MS);
+export function renewalOf(now: number, expiresAt: number, lifeMs = expiresAt - now): number {
+  const at = Math.min(expiresAt - lifeMs * 0.2, now + DAY_MS);
+  return at > now ? at : Math.min(expiresAt, now + 60_000);
 }
 
 /** Service account tokens of pods, asked for once and kept in memory until they want to be replaced. */
@@ -103,6 +106,7 @@ export class TokenCache {
     }
     const told = Date.parse(String(answer.status?.expirationTimestamp ?? ""));
     const expiresAt = Number.isNaN(told) ? now + expirationSeconds * 1000 : told;
-    return { token, renewAt: renewalOf(now, expiresAt), expiresAt };
+    const lifeMs = Math.max(expiresAt - now, expirationSeconds * 1000);
+    return { token, renewAt: renewalOf(now, expiresAt, lifeMs), expiresAt };
   }
 }
