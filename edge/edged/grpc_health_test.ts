@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import http2 from "node:http2";
+import http2, { type ServerHttp2Stream } from "node:http2";
 import fc from "fast-check";
 import { systemClock } from "../../common/module/mod.ts";
 import { checkHealth, healthRequest, readHealthResponse } from "./grpc_health.ts";
@@ -16,7 +16,7 @@ async function withServer(
   const server = http2.createServer();
   const sessions: Array<{ destroy(): void }> = [];
   server.on("session", (session) => sessions.push(session));
-  server.on("stream", (stream, headers) => {
+  server.on("stream", (stream: ServerHttp2Stream, headers) => {
     const bytes: number[] = [];
     stream.on("error", () => {});
     stream.on("data", (chunk: Uint8Array) => bytes.push(...chunk));
