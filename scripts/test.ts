@@ -151,10 +151,18 @@ async function main(): Promise<void> {
   for (const task of ["check:fmt", "check:lint", "check:types", "check:layers"]) {
     add({ passed: 0, failed: await show(Deno.execPath(), ["task", "--quiet", task]) ? 0 : 1, skipped: 0 });
   }
-  add(await runTests("unit", ["common", "cloud", "edge", "keadm", "scripts", "crds"], ["--parallel"]));
-  add(await runTests("integration", ["tests/integration", "tests/wire"], []));
+  add(
+    await runTests("unit", ["common", "cloud", "edge", "keadm", "scripts", "crds"], ["--parallel"], {
+      DENO_JOBS: "4",
+    }),
+  );
+  add(
+    await runTests("integration", ["tests/integration", "tests/wire"], ["--parallel"], {
+      DENO_JOBS: WHOLE_JOBS,
+    }),
+  );
   add(await runTests("conformance", ["tests/conformance"], []));
-  const whole = ["tests/e2e", "tests/real_cluster"];
+  const whole = ["tests/e2e", "tests/real_cluster", "tests/faults"];
   add(await runTests("end to end", whole, ["--parallel"], { DENO_JOBS: WHOLE_JOBS }));
   const { NEEDS } = await import("../tests/support/needs.ts");
   const { KUBERNETES } = await import("../tests/support/real_cluster.ts");

@@ -1,6 +1,7 @@
 import type { Event, Node, Pod } from "../../common/api/core_v1.ts";
 import { StatusError } from "../../common/errors/mod.ts";
 import { asOptionalObject, type JsonObject } from "./content.ts";
+import type { PodIdentity } from "./edge_index.ts";
 import { forbiddenLabels, readMetadataChange } from "./node_metadata.ts";
 import { podReferences, podTokenAudiences, type Reference } from "./pod_references.ts";
 import type { RequestKind, RequestOf, UpstreamRequest } from "./request.ts";
@@ -11,7 +12,7 @@ export interface AuthorizationIndex {
   /** A pod that is bound to any node. */
   pod(namespace: string, name: string): Pod | undefined;
   /** The node of a pod that was deleted lately. */
-  nodeOfGone(uid: string): string | undefined;
+  nodeOfGone(pod: PodIdentity): string | undefined;
   /** Whether a pod bound to the node refers to the object. */
   references(node: string, reference: Reference): boolean;
 }
@@ -265,7 +266,7 @@ function ownEvent(node: string, namespace: string, event: Event, index: Authoriz
     const uids = [undefined, "", pod?.metadata?.uid, pod?.metadata?.annotations?.[MIRROR_ANNOTATION]];
     if (pod?.spec?.nodeName === node && uids.includes(uid)) return ALLOWED;
     // That a pod deleted with force, or while the edge was away, is stopped is told when the API has it no longer.
-    if (index.nodeOfGone(uid ?? "") === node) return ALLOWED;
+    if (index.nodeOfGone({ namespace, name: name ?? "", uid: uid ?? "" }) === node) return ALLOWED;
   }
   return denied("a node can only report events about itself and the pods bound to it");
 }

@@ -55,7 +55,7 @@ function testIndex(): AuthorizationIndex {
   return {
     node: (name) => name === "edge-1" ? EDGE : undefined,
     pod: (namespace, name) => index.pod(namespace, name),
-    nodeOfGone: (uid) => index.nodeOfGone(uid),
+    nodeOfGone: (pod) => index.nodeOfGone(pod),
     references: (node, reference) => index.references(node, reference),
   };
 }
@@ -314,6 +314,11 @@ Deno.test("authorize() refuses everything else", async (t) => {
     [
       "an event about a pod that was another's and is deleted",
       event({ kind: "Pod", namespace: "default", name: "gone", uid: "uid-other-gone" }),
+      /events/,
+    ],
+    [
+      "an event about a pod that is deleted under another's name",
+      event({ kind: "Pod", namespace: "default", name: "other", uid: "uid-web-gone" }),
       /events/,
     ],
     ["an event across namespaces", event({ kind: "Pod", namespace: "default", name: "web" }, "x"), /events/],

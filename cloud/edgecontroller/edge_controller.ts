@@ -111,7 +111,7 @@ export function edgeController(
     index: {
       node: (name) => nodes.get(name),
       pod: (namespace, name) => index.pod(namespace, name),
-      nodeOfGone: (uid) => index.nodeOfGone(uid),
+      nodeOfGone: (pod) => index.nodeOfGone(pod),
       references: (node, reference) => index.references(node, reference),
       podsOf: (node) => index.podsOf(node),
     },

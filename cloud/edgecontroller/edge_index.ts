@@ -17,6 +17,13 @@ interface KnownPod {
 /** The references of one edge node with the number of pods that hold each. */
 type Counts = Map<string, { reference: Reference; pods: number }>;
 
+/** One pod, and no later one of its name. */
+export interface PodIdentity {
+  namespace: string;
+  name: string;
+  uid: string;
+}
+
 /** Pods that are gone and of which is remembered where they were. */
 const MAX_GONE = 10_000;
 
@@ -28,8 +35,8 @@ const MAX_GONE = 10_000;
 export class EdgeIndex {
   #pods = new Map<string, KnownPod>();
   #podsOfNode = new Map<string, Map<string, KnownPod>>();
-  /** UID of a pod that is gone, and its node; the oldest first. */
-  #gone = new Map<string, string>();
+  /** UID of a pod that is gone, its name and its node; the oldest first. */
+  #gone = new Map<string, { key: string; node: string }>();
   #edges = new Map<string, Counts>();
   #holders = new Map<string, Set<string>>();
 
@@ -95,8 +102,9 @@ export class EdgeIndex {
   }
 
   /** The node of a pod that went lately: its edge may still tell what became of it. */
-  nodeOfGone(uid: string): string | undefined {
-    return this.#gone.get(uid);
+  nodeOfGone({ namespace, name, uid }: PodIdentity): string | undefined {
+    const gone = this.#gone.get(uid);
+    return gone?.key === `${namespace}/${name}` ? gone.node : undefined;
   }
 
   /** The pods bound to a node. */
@@ -119,9 +127,9 @@ export class EdgeIndex {
     return [...this.#holders.get(referenceKey(reference)) ?? []];
   }
 
-  #remember({ pod: { metadata: { uid = "" } = {} }, node }: KnownPod): void {
+  #remember({ pod: { metadata: { namespace = "", name = "", uid = "" } = {} }, node }: KnownPod): void {
     if (uid === "") return;
-    this.#gone.set(uid, node);
+    this.#gone.set(uid, { key: `${namespace}/${name}`, node });
     if (this.#gone.size > MAX_GONE) this.#gone.delete(this.#gone.keys().next().value!);
   }
 

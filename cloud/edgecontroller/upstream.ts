@@ -247,7 +247,7 @@ export class Upstream {
     const pod = ABOUT_A_POD.has(request.kind) ? await this.#findPod(request, signal) : undefined;
     const seen: AuthorizationIndex = pod === undefined ? index : {
       node: (name) => index.node(name),
-      nodeOfGone: (uid) => index.nodeOfGone(uid),
+      nodeOfGone: (pod) => index.nodeOfGone(pod),
       references: (node, reference) => index.references(node, reference),
       pod: () => pod,
     };

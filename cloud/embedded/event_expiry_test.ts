@@ -23,6 +23,7 @@ Deno.test("expireEvents() removes what nothing happened to for an hour", async (
         apiVersion: "v1",
         kind: "Event",
         metadata: { name },
+        involvedObject: { namespace: "ns" },
         ...(lastTimestamp && { lastTimestamp }),
       });
     make("created");

@@ -133,7 +133,8 @@ const QUIRKS: readonly Quirk[] = [
         () => cloud.requests("query", "default/secret/absent").length > 0,
       );
       await edge.pass(500);
-      assert.equal(bench.stored("default/secret/absent"), undefined, "the error is not stored");
+      const kept = bench.stored("default/secret/absent") as { ErrStatus?: { reason?: string } };
+      assert.equal(kept.ErrStatus?.reason, "NotFound", "that there is none is stored, and no object");
       const { containers } = pod.spec as { containers: Json[] };
       assert.equal(containers.length, 1);
       const states = await bench.containers("asking");
