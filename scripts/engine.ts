@@ -152,8 +152,10 @@ const PID_FILES: ReadonlyArray<readonly [string, string]> = [
 export async function removeStalePidFile(path: string, name: string, processes = "/proc"): Promise<void> {
   const pid = (await readIfThere(path)).trim();
   if (pid === "") return;
-  const running = /^\d+$/.test(pid) && (await readIfThere(`${processes}/${pid}/comm`)).trim() === name;
-  if (!running) await Deno.remove(path);
+  const stat = /^\d+$/.test(pid) ? await readIfThere(`${processes}/${pid}/stat`) : "";
+  // One that was killed is listed, as state Z, until its parent has asked for its end.
+  const [, program, state] = /^\d+ \((.*)\) (\S)/.exec(stat) ?? [];
+  if (program !== name || state === "Z") await Deno.remove(path);
 }
 
 /** Starts dockerd so that it outlives this process; it writes its own /var/run/docker.pid. */

@@ -46,14 +46,15 @@ Deno.test("parseOsIds() reads quoted and bare values", () => {
 Deno.test("removeStalePidFile() removes the file of an engine that does not run, and no other", async (t) => {
   const dir = await Deno.makeTempDir();
   try {
-    await Deno.mkdir(`${dir}/42`);
-    await Deno.writeTextFile(`${dir}/42/comm`, "dockerd\n");
-    await Deno.mkdir(`${dir}/43`);
-    await Deno.writeTextFile(`${dir}/43/comm`, "sh\n");
+    for (const [pid, stat] of [["42", "(dockerd) S"], ["43", "(sh) S"], ["45", "(dockerd) Z"]] as const) {
+      await Deno.mkdir(`${dir}/${pid}`);
+      await Deno.writeTextFile(`${dir}/${pid}/stat`, `${pid} ${stat} 1 1 1`);
+    }
     const rows: Array<[string, string, boolean]> = [
       ["its engine runs", "42", true],
       ["its number belongs to another program", "43", false],
       ["its number belongs to nobody", "44", false],
+      ["its engine was killed and is not yet forgotten", "45", false],
       ["it holds no number", "../42", false],
     ];
     for (const [name, text, kept] of rows) {
