@@ -1,20 +1,5 @@
 import assert from "node:assert/strict";
-import { type ControlPlaneUnderTest, startControlPlane } from "./testing.ts";
-
-async function hasKubectl(): Promise<boolean> {
-  try {
-    const { success } = await new Deno.Command("kubectl", {
-      args: ["version", "--client"],
-      stdout: "null",
-      stderr: "null",
-    })
-      .output();
-    return success;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
+import { type ControlPlaneUnderTest, hasKubectl, startControlPlane } from "./testing.ts";
 
 interface Run {
   code: number;

@@ -2,6 +2,7 @@ import type { Logger } from "../../common/module/mod.ts";
 import { isAlreadyExists, isConflict, isNotFound } from "../../common/errors/mod.ts";
 import { conditionsOf, type Remains } from "./namespace_conditions.ts";
 import { type ApiObject, jsonEqual, objectAt, objectsAt, timeText, valueAt } from "./object.ts";
+import { WorkSet } from "./work_set.ts";
 import type { Registry } from "./registry.ts";
 import { keyOfResource, type ResourceDefinition } from "./resources/definition.ts";
 import { qualifiedResource } from "./resources/errors.ts";
@@ -31,11 +32,8 @@ const BATCH = 200;
 export class NamespaceKeeper implements Disposable {
   readonly #components: NamespaceKeeperComponents;
   readonly #namespaces: ResourceDefinition;
-  readonly #dirty = new Set<string>();
+  readonly #set: WorkSet;
   readonly #unsubscribe: Array<() => void> = [];
-  #scheduled = false;
-  #working = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(components: NamespaceKeeperComponents) {
     this.#components = components;
@@ -43,20 +41,24 @@ export class NamespaceKeeper implements Disposable {
     const namespaces = registry.table.find("", "v1", "namespaces");
     if (namespaces === undefined) throw new TypeError("Cannot keep namespaces: there is no such resource");
     this.#namespaces = namespaces;
+    this.#set = new WorkSet((name) => this.#keep(name), (namespace, error) => {
+      components.log.error("Cannot keep a namespace in order; trying again", error, { namespace });
+      return true;
+    });
   }
 
   /** Begins with all namespaces there are, and follows the changes. */
   start(): void {
     const { registry } = this.#components;
-    for (const entry of registry.cache(this.#namespaces).list()) this.#look(entry.name);
+    for (const entry of registry.cache(this.#namespaces).list()) this.#set.add(entry.name);
     const follow = (definition: ResourceDefinition) => {
       const cache = registry.cache(definition);
       if (definition === this.#namespaces) {
-        this.#unsubscribe.push(cache.subscribe(({ entry }) => this.#look(entry.name)));
+        this.#unsubscribe.push(cache.subscribe(({ entry }) => this.#set.add(entry.name)));
       } else if (definition.namespaced) {
         // An object that is gone may be the last one that a namespace waits for, or one that every namespace has.
         this.#unsubscribe.push(cache.subscribe(({ type, entry }) => {
-          if (type === "DELETED") this.#look(entry.namespace);
+          if (type === "DELETED") this.#set.add(entry.namespace);
         }));
       }
     };
@@ -66,40 +68,12 @@ export class NamespaceKeeper implements Disposable {
 
   [Symbol.dispose](): void {
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
-    this.#dirty.clear();
-    clearTimeout(this.#timer);
+    this.#set[Symbol.dispose]();
   }
 
   /** Does what is to be done, again where it failed before. To be called now and then. */
   retry(): void {
-    this.#working = true;
-    for (const name of [...this.#dirty]) {
-      this.#dirty.delete(name);
-      try {
-        this.#keep(name);
-      } catch (error) {
-        this.#dirty.add(name);
-        this.#components.log.error("Cannot keep a namespace in order; trying again", error, {
-          namespace: name,
-        });
-      }
-    }
-    this.#working = false;
-  }
-
-  #look(name: string): void {
-    this.#dirty.add(name);
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    const work = () => {
-      this.#scheduled = false;
-      this.#timer = undefined;
-      this.retry();
-    };
-    // Never within the write that is being told of: others are to hear of that one first. What its own work leads to waits for a
-    // turn of the event loop, so that a large namespace does not keep requests waiting.
-    if (this.#working) this.#timer = setTimeout(work, 0);
-    else queueMicrotask(work);
+    this.#set.retry();
   }
 
   /** Does what one namespace needs now; what remains is done when the next object is gone. */

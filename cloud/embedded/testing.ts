@@ -109,3 +109,19 @@ export async function startControlPlane(
     },
   };
 }
+
+/** Whether this machine has kubectl. */
+export async function hasKubectl(): Promise<boolean> {
+  try {
+    const { success } = await new Deno.Command("kubectl", {
+      args: ["version", "--client"],
+      stdout: "null",
+      stderr: "null",
+    })
+      .output();
+    return success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

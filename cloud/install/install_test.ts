@@ -14,14 +14,36 @@ interface Rule {
   resourceNames?: readonly string[];
 }
 
+interface Probe {
+  httpGet: { host: string; port: number };
+}
+
+interface DeploymentSpec {
+  selector: Record<string, unknown>;
+  template: {
+    metadata: { labels: Record<string, string> };
+    spec: {
+      serviceAccountName: string;
+      containers: Array<{
+        ports: Array<{ name: string; containerPort: number }>;
+        livenessProbe: Probe;
+        readinessProbe: Probe;
+      }>;
+    };
+  };
+}
+
+interface ServiceSpec {
+  ports: Array<{ name: string; port: number; targetPort: number }>;
+}
+
 interface Manifest {
   kind: string;
   metadata: { name: string; namespace?: string };
   rules?: Rule[];
   roleRef?: { kind: string; name: string };
   subjects?: Array<{ kind: string; namespace: string; name: string }>;
-  // deno-lint-ignore no-explicit-any
-  spec?: any;
+  spec?: DeploymentSpec & ServiceSpec;
   data?: Record<string, string>;
 }
 
@@ -103,17 +125,17 @@ Deno.test("the ConfigMap is a configuration of cloudcore, and the Deployment and
     ["cloudstream", cloudStream.streamPort],
     ["tunnelport", cloudStream.tunnelPort],
   ];
-  const pod = find("Deployment").spec.template;
-  const [container] = pod.spec.containers;
-  const { containerPorts, servicePorts } = {
-    containerPorts: container.ports as Array<{ name: string; containerPort: number }>,
-    servicePorts: find("Service").spec.ports as Array<{ name: string; port: number; targetPort: number }>,
-  };
+  const deployment = find("Deployment").spec!;
+  const service = find("Service").spec!;
+  const pod = deployment.template;
+  const container = pod.spec.containers[0]!;
+  const { ports: containerPorts } = container;
+  const { ports: servicePorts } = service;
   assert.deepEqual(containerPorts.map(({ name, containerPort }) => [name, containerPort]), ports);
   assert.deepEqual(servicePorts.map(({ name, port }) => [name, port]), ports);
   for (const { port, targetPort } of servicePorts) assert.equal(port, targetPort);
-  assert.deepEqual(find("Service").spec.selector, pod.metadata.labels);
-  assert.deepEqual(find("Deployment").spec.selector.matchLabels, pod.metadata.labels);
+  assert.deepEqual(service.selector, pod.metadata.labels);
+  assert.deepEqual(deployment.selector.matchLabels, pod.metadata.labels);
   for (const probe of [container.livenessProbe, container.readinessProbe]) {
     assert.equal(`${probe.httpGet.host}:${probe.httpGet.port}`, commonConfig.monitorServer.bindAddress);
   }

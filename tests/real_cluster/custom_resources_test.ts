@@ -11,8 +11,14 @@ const definitions = [...(await readDefinitions()).values()];
 /** A definition as the API server has it. */
 interface Stored {
   metadata: { generation: number; labels?: Record<string, string>; annotations?: Record<string, string> };
-  // deno-lint-ignore no-explicit-any
-  spec: any;
+  spec: {
+    conversion?: unknown;
+    versions: Array<{
+      name: string;
+      storage: boolean;
+      schema: { openAPIV3Schema: { properties: { spec: { properties: Record<string, unknown> } } } };
+    }>;
+  };
   status: { storedVersions: string[] };
 }
 
@@ -30,7 +36,7 @@ Deno.test({
     const OBJECT_SYNCS = "objectsyncs.reliablesyncs.kubeedge.io";
     const DEVICES = "devices.devices.kubeedge.io";
     const specOf = (stored: Stored) =>
-      stored.spec.versions[0].schema.openAPIV3Schema.properties.spec.properties as Record<string, unknown>;
+      stored.spec.versions[0]!.schema.openAPIV3Schema.properties.spec.properties;
 
     await t.step("two at once install all that is missing, each once", async () => {
       await using first = await Cloudcore.start(cluster, cluster.cloudcore);
@@ -57,7 +63,7 @@ Deno.test({
       await replace(syncs);
       const devices = await get(DEVICES);
       await run(["delete", "crd", DEVICES]);
-      const old = devices.spec.versions.filter(({ name }: { name: string }) => name === "v1alpha2");
+      const old = devices.spec.versions.filter(({ name }) => name === "v1alpha2");
       for (const version of old) version.storage = true;
       const { conversion: _, ...spec } = devices.spec;
       const made = { apiVersion: "apiextensions.k8s.io/v1", kind: "CustomResourceDefinition" };

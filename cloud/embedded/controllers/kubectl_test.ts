@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { NODES } from "../../../common/kubeclient/mod.ts";
 import { timestamp } from "./conditions.ts";
-import { EDGE_NODE, hasKubectl, playKubelet, withCluster } from "./kubectl_testing.ts";
+import { hasKubectl } from "../testing.ts";
+import { EDGE_NODE, playKubelet, withCluster } from "./kubectl_testing.ts";
 
 const MANIFEST = (image: string) => `
 apiVersion: apps/v1

@@ -9,22 +9,6 @@ import { embeddedControlPlane } from "../mod.ts";
 import { timestamp } from "./conditions.ts";
 import { controlPlaneControllers } from "./mod.ts";
 
-/** Whether this machine has kubectl. */
-export async function hasKubectl(): Promise<boolean> {
-  try {
-    const { success } = await new Deno.Command("kubectl", {
-      args: ["version", "--client"],
-      stdout: "null",
-      stderr: "null",
-    })
-      .output();
-    return success;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
 /** A control plane with its controllers. */
 export interface Cluster {
   kube: KubeClient;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type KubeClient, NODES, PODS } from "../../../common/kubeclient/mod.ts";
-import { EDGE_NODE, hasKubectl, playKubelet, withCluster } from "./kubectl_testing.ts";
+import { hasKubectl } from "../testing.ts";
+import { EDGE_NODE, playKubelet, withCluster } from "./kubectl_testing.ts";
 
 const JOB = `
 apiVersion: batch/v1

@@ -1,8 +1,9 @@
-import { isConflict, isNotFound } from "../../../common/errors/mod.ts";
+import { errorText, isConflict, isNotFound } from "../../../common/errors/mod.ts";
 import type { Clock, Logger } from "../../../common/module/mod.ts";
 import { type ApiObject, jsonEqual, objectAt, timeText } from "../object.ts";
 import type { Registry } from "../registry.ts";
 import type { ResourceDefinition } from "../resources/definition.ts";
+import { WorkSet } from "../work_set.ts";
 import { CLEANUP_FINALIZER, type Crd, type CrdNames, hasCondition, readCrd } from "./definition.ts";
 import { customResources } from "./custom_resource.ts";
 import { planNames, setCondition, type TakenNames } from "./names.ts";
@@ -36,17 +37,20 @@ export class CustomResources implements Disposable {
   readonly #components: CustomResourcesComponents;
   readonly #definitions: ResourceDefinition;
   readonly #known = new Map<string, Known>();
-  readonly #dirty = new Set<string>();
+  readonly #set: WorkSet;
+  /** Why one was not served when it was last tried. */
+  readonly #told = new Map<string, string>();
   #unsubscribe: (() => void) | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #scheduled = false;
-  #working = false;
 
   constructor(components: CustomResourcesComponents) {
     this.#components = components;
     const found = components.registry.table.find("apiextensions.k8s.io", "v1", "customresourcedefinitions");
     if (found === undefined) throw new TypeError("Cannot keep custom resources: nothing defines them");
     this.#definitions = found;
+    this.#set = new WorkSet((name) => {
+      this.#keep(name);
+      this.#told.delete(name);
+    }, (name, error) => this.#failed(name, error));
   }
 
   /** Serves what is stored, at once, and follows the changes. */
@@ -54,56 +58,38 @@ export class CustomResources implements Disposable {
     const cache = this.#components.registry.cache(this.#definitions);
     // Those that have their names come first: what is served stays served.
     for (const { name, text } of cache.list()) {
-      this.#attempt(name, () => {
+      try {
         const crd = readCrd(JSON.parse(text));
         this.#known.set(name, { group: crd.spec.group, names: crd.status.acceptedNames, served: undefined });
-      });
+      } catch (error) {
+        this.#failed(name, error);
+      }
     }
-    for (const { name } of cache.list()) this.#dirty.add(name);
-    this.#unsubscribe = cache.subscribe(({ entry }) => this.#look(entry.name));
+    for (const { name } of cache.list()) this.#set.add(name);
+    this.#unsubscribe = cache.subscribe(({ entry }) => this.#set.add(entry.name));
     this.retry();
   }
 
   [Symbol.dispose](): void {
     this.#unsubscribe?.();
     for (const { unfollow } of this.#known.values()) unfollow?.();
-    clearTimeout(this.#timer);
-    this.#dirty.clear();
+    this.#set[Symbol.dispose]();
   }
 
   /** Does what is to be done, again where it failed before. To be called now and then. */
   retry(): void {
-    this.#working = true;
-    for (const name of [...this.#dirty]) {
-      this.#dirty.delete(name);
-      this.#attempt(name, () => this.#keep(name));
-    }
-    this.#working = false;
+    this.#set.retry();
   }
 
-  #attempt(name: string, work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      // One that cannot be read is looked at again when it has changed; what was changed meanwhile was told of.
-      if (isConflict(error) || isNotFound(error)) return;
-      this.#components.log.error("Cannot serve a custom resource", error, { name });
+  #failed(name: string, error: unknown): boolean {
+    // What was changed meanwhile was told of.
+    if (isConflict(error) || isNotFound(error)) return false;
+    const isNews = this.#told.get(name) !== errorText(error);
+    this.#told.set(name, errorText(error));
+    if (isNews) {
+      this.#components.log.error("Cannot serve a custom resource; trying again", error, { name });
     }
-  }
-
-  #look(name: string): void {
-    this.#dirty.add(name);
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    const work = () => {
-      this.#scheduled = false;
-      this.#timer = undefined;
-      this.retry();
-    };
-    // Never within the write that is being told of. What its own work leads to waits for a turn of the event loop, so that many
-    // objects do not keep requests waiting.
-    if (this.#working) this.#timer = setTimeout(work, 0);
-    else queueMicrotask(work);
+    return true;
   }
 
   #keep(name: string): void {
@@ -158,7 +144,9 @@ export class CustomResources implements Disposable {
   }
 
   #lookAtGroup(group: string, except: string): void {
-    for (const [name, known] of this.#known) if (known.group === group && name !== except) this.#look(name);
+    for (const [name, known] of this.#known) {
+      if (known.group === group && name !== except) this.#set.add(name);
+    }
   }
 
   /** Writes a status. */
@@ -249,7 +237,7 @@ export class CustomResources implements Disposable {
     if (known !== undefined) {
       // An object that something holds is gone later.
       known.unfollow ??= cache.subscribe(({ type }) => {
-        if (type === "DELETED") this.#look(name);
+        if (type === "DELETED") this.#set.add(name);
       });
     }
     let deleted = 0;
