@@ -26,6 +26,8 @@ interface Entry {
   version: number;
   wanted: PodStatus;
   sending: boolean;
+  /** What the API showed while a request was under way: only its answer tells whether that came before or after. */
+  seen: { status: PodStatus; version: number } | undefined;
   /** A change by others was answered just now. */
   resting: boolean;
   /** The API refused this very status for good. */
@@ -109,6 +111,7 @@ export class StatusSender {
         version: 0,
         wanted: status,
         sending: false,
+        seen: undefined,
         resting: false,
         refused: undefined,
         failures: 0,
@@ -129,8 +132,17 @@ export class StatusSender {
    */
   observe(uid: string, status: PodStatus, version: number): void {
     const entry = this.#entries.get(uid);
+    if (entry === undefined) return;
+    if (entry.sending) {
+      if (version > (entry.seen?.version ?? 0)) entry.seen = { status, version };
+      return;
+    }
+    this.#compare(entry, status, version);
+  }
+
+  #compare(entry: Entry, status: PodStatus, version: number): void {
     // What is older than the last answer shows a change of edged's own on its way.
-    if (entry === undefined || entry.sending || !(version > entry.version) || entry.version === 0) return;
+    if (!(version > entry.version) || entry.version === 0) return;
     const { wanted } = entry;
     entry.version = version;
     if (sameJson(essence(status), essence(wanted))) return;
@@ -226,6 +238,9 @@ export class StatusSender {
       }
     }
     entry.sending = false;
+    const { seen } = entry;
+    entry.seen = undefined;
+    if (seen !== undefined) this.#compare(entry, seen.status, seen.version);
     if (this.#isSettled(entry)) this.#components.onSettled(entry.pod.uid);
     else if (entry.cancel === undefined) this.#send(entry);
   }

@@ -137,6 +137,25 @@ Deno.test("StatusSender puts right what others changed, but not its own change o
   assert.equal(sent.length, 2);
 });
 
+Deno.test("StatusSender puts right what others changed before its own request was answered", async () => {
+  await using bench = start();
+  const { sender, sent, clock } = bench;
+  sender.set(POD, status("Running"), {});
+  sender.observe("u1", status("Running", "False"), 9);
+  sender.observe("u1", status("Running", "False"), 12);
+  sender.observe("u1", status("Running", "False"), 11);
+  sent[0]!.answer(10);
+  await clock.advance(0);
+  assert.equal(sent.length, 2, "version 12 came after its own, which is 10");
+  assert.deepEqual(sent[1]!.status.conditions, [{ status: "True", type: "Ready" }]);
+  assert.equal(sender.isSettled("u1"), false);
+  sender.observe("u1", status("Running"), 13);
+  sent[1]!.answer(13);
+  await clock.advance(60_000);
+  assert.equal(sent.length, 2, "what was seen meanwhile was its own");
+  assert.deepEqual(bench.settled, ["u1"]);
+});
+
 Deno.test("StatusSender does not fight without pause", async () => {
   await using bench = start();
   const { sender, sent, clock } = bench;
