@@ -99,7 +99,10 @@ export class CustomResources implements Disposable {
     let crd = readCrd(JSON.parse(entry.text));
     if (crd.metadata.deletionTimestamp === undefined) crd = this.#accept(name, crd);
     this.#serve(name, crd);
-    if (crd.metadata.deletionTimestamp !== undefined) this.#clean(name, crd);
+    if (crd.metadata.deletionTimestamp === undefined) return;
+    this.#clean(name, crd);
+    // Whoever sees that it is gone is not to find its resources served.
+    if (registry.cache(this.#definitions).get("", name) === undefined) this.#forget(name);
   }
 
   /** Gives a definition its names and tells of it. */

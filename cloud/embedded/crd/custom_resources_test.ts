@@ -1,8 +1,14 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
+import { FakeClock } from "../../../common/module/fake_clock.ts";
+import { silentLogger } from "../../../common/module/mod.ts";
+import type { ApiObject, JsonObject } from "../object.ts";
+import { Registry } from "../registry.ts";
+import { ResourceTable } from "../resources/table.ts";
+import { ObjectStore } from "../storage/object_store.ts";
 import { type ControlPlaneUnderTest, startControlPlane } from "../testing.ts";
-import type { JsonObject } from "../object.ts";
 import { goodCrd } from "./cases_testing.ts";
+import { CustomResources } from "./custom_resources.ts";
 
 const CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const THINGS = "/apis/cases.example.com/v1/namespaces/default/things";
@@ -216,6 +222,28 @@ Deno.test("a definition goes after its objects, and holds back new ones meanwhil
   assert.equal((await api.request("GET", THINGS)).status, 404);
   await ok(api.request("POST", CRDS, crd("things")));
   assert.deepEqual((await api.request("GET", THINGS)).body.items, []);
+});
+
+Deno.test("whoever hears that a definition is gone finds its resources no longer served", async () => {
+  const dir = await Deno.makeTempDir();
+  using store = ObjectStore.open(`${dir}/x.db`);
+  const clock = new FakeClock();
+  const registry = new Registry({ store, table: new ResourceTable(), clock });
+  using custom = new CustomResources({ registry, clock, log: silentLogger });
+  custom.start();
+  const definitions = registry.table.find("apiextensions.k8s.io", "v1", "customresourcedefinitions")!;
+  const served = () => registry.table.find("cases.example.com", "v1", "things") !== undefined;
+  registry.create(definitions, "", crd("things") as ApiObject);
+  custom.retry();
+  assert.ok(served());
+  const heard = new Promise<boolean>((resolve) => {
+    registry.cache(definitions).subscribe(({ type }) => {
+      if (type === "DELETED") queueMicrotask(() => resolve(served()));
+    });
+  });
+  registry.delete(definitions, { namespace: "", name: "things.cases.example.com" }, {});
+  assert.equal(await heard, false);
+  await Deno.remove(dir, { recursive: true });
 });
 
 Deno.test("a namespace goes with the custom objects in it", async () => {
