@@ -8,6 +8,7 @@ interface Sleeper {
 /** A clock that stands still until a test moves it. It does not touch `Date` or real timers. For tests only. */
 export class FakeClock implements Clock {
   #now: number;
+  #elapsed = 0;
   #sleepers: Sleeper[] = [];
 
   constructor(now = Date.UTC(2026, 0, 1)) {
@@ -16,6 +17,15 @@ export class FakeClock implements Clock {
 
   now(): number {
     return this.#now;
+  }
+
+  elapsed(): number {
+    return this.#elapsed;
+  }
+
+  /** Sets the clock, as its owner or a time server does; nobody has slept longer by that. */
+  set(now: number): void {
+    this.#now = now;
   }
 
   /** How many are asleep now: what a test waits for before it moves the time. */
@@ -35,7 +45,7 @@ export class FakeClock implements Clock {
         reject(signal?.reason);
       };
       const sleeper: Sleeper = {
-        at: this.#now + ms,
+        at: this.#elapsed + ms,
         wake: () => {
           remove();
           resolve();
@@ -48,16 +58,21 @@ export class FakeClock implements Clock {
 
   /** Moves the time, waking sleepers in order and letting what they do run in between. */
   async advance(ms: number): Promise<void> {
-    const end = this.#now + ms;
+    const end = this.#elapsed + ms;
     for (;;) {
       await settle();
       const next = this.#sleepers.filter((s) => s.at <= end).sort((a, b) => a.at - b.at)[0];
       if (next === undefined) break;
-      this.#now = Math.max(this.#now, next.at);
+      this.#pass(Math.max(0, next.at - this.#elapsed));
       next.wake();
     }
-    this.#now = end;
+    this.#pass(end - this.#elapsed);
     await settle();
+  }
+
+  #pass(ms: number): void {
+    this.#elapsed += ms;
+    this.#now += ms;
   }
 }
 

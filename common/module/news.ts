@@ -8,10 +8,10 @@ const TIMES = /\d{4}-\d\d-\d\dT[\d:.]+Z/g;
 
 /** Tells which log lines say something new, for failures that come again and again until somebody helps. */
 export class News {
-  readonly #clock: Pick<Clock, "now">;
+  readonly #clock: Pick<Clock, "elapsed">;
   readonly #told = new Map<string, { text: string; until: number }>();
 
-  constructor(clock: Pick<Clock, "now">) {
+  constructor(clock: Pick<Clock, "elapsed">) {
     this.#clock = clock;
   }
 
@@ -21,7 +21,7 @@ export class News {
    */
   isNew(topic: string, message: string): boolean {
     const text = message.replaceAll(TIMES, "");
-    const now = this.#clock.now();
+    const now = this.#clock.elapsed();
     const last = this.#told.get(topic);
     if (last !== undefined && last.text === text && now < last.until) return false;
     this.#told.set(topic, { text, until: now + STALE_MS });

@@ -5,13 +5,13 @@ import type { Clock } from "./clock.ts";
  * The action is told how many were held back since the last one.
  */
 export function throttle(
-  clock: Pick<Clock, "now">,
+  clock: Pick<Clock, "elapsed">,
   intervalMs: number,
 ): (act: (held: number) => void) => void {
   let next = -Infinity;
   let held = 0;
   return (act) => {
-    const now = clock.now();
+    const now = clock.elapsed();
     if (now < next) {
       held++;
       return;

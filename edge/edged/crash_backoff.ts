@@ -17,9 +17,12 @@ export const RESET_AFTER_MS = 2 * MAX_DELAY_MS;
 
 const isOver = (backoff: Backoff, eventAt: number) => eventAt - backoff.updatedAt > RESET_AFTER_MS;
 
-/** Until when to wait after an event at `eventAt`; undefined when there is nothing to wait for. */
+/**
+ * Until when to wait after an event at `eventAt`; undefined when there is nothing to wait for, or when the event lies ahead:
+ * the clock was set back since, and how long ago it was is not known.
+ */
 export function waitUntil(backoff: Backoff | undefined, eventAt: number, now: number): number | undefined {
-  if (backoff === undefined || isOver(backoff, eventAt)) return undefined;
+  if (backoff === undefined || eventAt > now || isOver(backoff, eventAt)) return undefined;
   const until = eventAt + backoff.delayMs;
   return until > now ? until : undefined;
 }

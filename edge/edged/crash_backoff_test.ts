@@ -9,5 +9,10 @@ Deno.test("nextBackoff() doubles to five minutes and begins anew after ten quiet
   assert.equal(nextBackoff(backoff, 600_001, 600_001).delayMs, 10_000);
   assert.equal(waitUntil(backoff, 1000, 2000), 301_000);
   assert.equal(waitUntil(backoff, 1000, 301_000), undefined);
+  assert.equal(
+    waitUntil(backoff, 1000, 999),
+    undefined,
+    "an end that lies ahead was before the clock was set back",
+  );
   assert.deepEqual([10_000, 80_000, 300_000].map(printSeconds), ["10s", "1m20s", "5m0s"]);
 });

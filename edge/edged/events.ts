@@ -126,7 +126,7 @@ export class EventRecorder {
   }
 
   #allow(object: string): boolean {
-    const now = this.#c.clock.now();
+    const now = this.#c.clock.elapsed();
     const before = this.#allowances.get(object) ?? { left: BURST, at: now };
     const left = Math.min(BURST, before.left + (now - before.at) / REFILL_MS);
     this.#allowances.delete(object);

@@ -59,9 +59,19 @@ export class LeaseKeeper {
         ...lease.spec,
         holderIdentity: this.#name,
         leaseDurationSeconds: LEASE_SECONDS,
-        // Microseconds, as the API wants them.
-        renewTime: new Date(now).toISOString().replace("Z", "000Z"),
+        renewTime: printRenewTime(now, lease.spec?.renewTime),
       },
     };
   }
+}
+
+/**
+ * The time of a renewal, in microseconds as the API wants it. It is always later than the last: the cloud takes a lease for
+ * renewed only then, and would give up a node whose clock was set back.
+ * Upstream: k8s.io/kubernetes pkg/controller/nodelifecycle/node_lifecycle_controller.go (tryUpdateNodeHealth) @ v1.32
+ */
+function printRenewTime(now: number, last: string | undefined): string {
+  const lastMs = Date.parse(last ?? "");
+  const ms = Number.isNaN(lastMs) ? now : Math.max(now, lastMs + 1);
+  return new Date(ms).toISOString().replace("Z", "000Z");
 }

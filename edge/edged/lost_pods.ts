@@ -6,7 +6,7 @@ import type { PodIdentity } from "./parse_pod.ts";
 /** What {@linkcode LostPods} needs. */
 export interface LostPodsComponents {
   api: Pick<KubeApi, "lookUpPod">;
-  clock: Pick<Clock, "now">;
+  clock: Pick<Clock, "elapsed">;
   log: Logger;
   /** The API has the pod: it goes on. */
   found: (pod: PodEvent) => void;
@@ -108,8 +108,8 @@ export class LostPods {
       return;
     }
     const confirmed = GONE.has(reason ?? "");
-    entry.undecidedSince ??= clock.now();
-    if (!confirmed && clock.now() - entry.undecidedSince < UNDECIDED_LIMIT_MS) {
+    entry.undecidedSince ??= clock.elapsed();
+    if (!confirmed && clock.elapsed() - entry.undecidedSince < UNDECIDED_LIMIT_MS) {
       log.warning("The cloud did not say whether it has a pod that the store does not know; asking again", {
         ...entry.identity,
         error: errorText(failure),

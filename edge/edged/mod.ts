@@ -167,7 +167,10 @@ export function edged(components: EdgedComponents, options: EdgedOptions): Modul
       ready();
     };
     const parts = [
-      timers.run(ending.signal),
+      timers.run(ending.signal, (ms) => {
+        log.warning("The machine's clock was set back", { seconds: Math.round(ms / 1000) });
+        pods.onClockSetBack(ms);
+      }),
       meta.run(onEvent, ending.signal),
       engine.run(ending.signal),
       recorder.run(ending.signal),

@@ -145,7 +145,7 @@ export class NodeAgent {
     const status = await this.#status(undefined);
     try {
       this.#known = await api.createNode(newNode(this.#spec, this.facts, status));
-      this.#sentAt = this.#c.clock.now();
+      this.#sentAt = this.#c.clock.elapsed();
     } catch (error) {
       if (!isAlreadyExists(error)) throw error;
       const node = await this.#existing();
@@ -192,7 +192,7 @@ export class NodeAgent {
     const { api, clock } = this.#c;
     const before = this.#known?.status ?? {};
     const after = await this.#status(before);
-    const due = clock.now() - this.#sentAt >= STATUS_REPORT_MS;
+    const due = clock.elapsed() - this.#sentAt >= STATUS_REPORT_MS;
     const resend = this.#resend;
     const base = resend ? { ...before, conditions: [] } : before;
     const patch = nodeStatusPatch(base, after, due || resend);
@@ -201,13 +201,13 @@ export class NodeAgent {
     const answer = await api.patchNodeStatus(this.#spec.nodeName, patch);
     // What was accepted is what the next patch builds on, whatever an answer leaves out.
     this.#known = { ...this.#known, ...answer, status: { ...before, ...answer.status, ...after } };
-    this.#sentAt = clock.now();
+    this.#sentAt = clock.elapsed();
   }
 
   async #keepLease(signal: AbortSignal): Promise<void> {
     const { log, clock, random = Math.random } = this.#c;
     let failures = 0;
-    let renewedAt = clock.now();
+    let renewedAt = clock.elapsed();
     const news = new News(clock);
     while (!signal.aborted) {
       this.#leaseWoken = false;
@@ -217,8 +217,8 @@ export class NodeAgent {
         failures = 0;
         news.forget("lease");
         // While the lease had run out, the cloud gave the node up.
-        if (clock.now() - renewedAt > LeaseKeeper.durationMs) this.reconnected();
-        renewedAt = clock.now();
+        if (clock.elapsed() - renewedAt > LeaseKeeper.durationMs) this.reconnected();
+        renewedAt = clock.elapsed();
       } catch (error) {
         if (signal.aborted) return;
         waitMs = backoffMs(failures++, { baseMs: 200, maxMs: 7_000 }, random());

@@ -225,6 +225,22 @@ Deno.test("NodeAgent reads the lease again after somebody else wrote it", async 
   assert.match(bench.api.lease!.spec!.renewTime!, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
 });
 
+Deno.test("NodeAgent goes on renewing its lease and sending its status when the clock is set back", async () => {
+  await using bench = start();
+  const renewed = () => bench.api.lease!.spec!.renewTime!;
+  await bench.clock.advance(10_000);
+  const before = renewed();
+  bench.clock.set(bench.clock.now() - 3_600_000);
+  bench.api.nodePatches.length = 0;
+  await bench.clock.advance(10_000);
+  const after = renewed();
+  assert.ok(after > before, `${after} is not later than ${before}: the cloud would take the node for lost`);
+  await bench.clock.advance(10_000);
+  assert.ok(renewed() > after);
+  await bench.clock.advance(300_000);
+  assert.equal(bench.api.nodePatches.length, 1);
+});
+
 Deno.test("nodeFacts() reads this machine", async () => {
   const facts = await (await nodeFacts({ rootDirectory: "/does/not/exist/yet", nodeIP: "" }))();
   assert.ok(facts.cpus >= 1 && facts.memoryBytes > 2 ** 20 && facts.disk.totalBytes > 0);

@@ -174,6 +174,20 @@ export class PodWorker {
     this.wake();
   }
 
+  /** The machine's clock was set back: what waits for a time waits no longer by that. */
+  onClockSetBack(ms: number): void {
+    if (this.#endAt > 0) this.#endAt -= ms;
+    if (this.#refreshAt !== undefined) this.#refreshAt -= ms;
+    for (const hold of [...this.#holds.values(), ...this.#podHolds.values()]) {
+      hold.untilMs -= ms;
+      if (hold.later !== undefined) hold.later.atMs -= ms;
+    }
+    for (const backoffs of [this.#backoffs, this.#pullBackoffs]) {
+      for (const backoff of backoffs.values()) backoff.updatedAt -= ms;
+    }
+    this.wake();
+  }
+
   #end(fate: "end" | "remove", graceSeconds: number): void {
     const deadline = this.#c.clock.now() + graceSeconds * 1000;
     const sooner = this.#endAt === 0 || deadline < this.#endAt;

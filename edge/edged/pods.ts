@@ -100,6 +100,11 @@ export class Pods {
     for (const worker of this.#workers.values()) worker.wake();
   }
 
+  /** The machine's clock was set back. */
+  onClockSetBack(ms: number): void {
+    for (const worker of this.#workers.values()) worker.onClockSetBack(ms);
+  }
+
   /** The status of a pod has arrived. */
   onSettled(uid: string): void {
     const worker = this.#workers.get(uid);

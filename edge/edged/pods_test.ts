@@ -91,6 +91,52 @@ Deno.test("Pods starts a container that ended at once the first time, then in cr
   assert.ok((await bench.runtime.listContainers()).length <= 2);
 });
 
+Deno.test("Pods keeps a crashed container waiting no longer when the clock is set back", async (t) => {
+  const restarted = async (setBackMs: number, after: "the crash" | "a wait began") => {
+    await using bench = testBench({ program: () => ({ runsForMs: 100, exitCode: 1 }) });
+    const attempts = async () => Math.max(...(await bench.runtime.listContainers()).map((c) => c.attempt));
+    await bench.pods.load();
+    bench.pods.onEvent({ type: "pod", pod: testPod() });
+    await bench.settle();
+    await bench.advance(200);
+    assert.equal(await attempts(), 1);
+    if (after === "a wait began") await bench.advance(5_000);
+    bench.clock.set(bench.clock.now() - setBackMs);
+    await bench.advance(11_000);
+    return await attempts();
+  };
+  for (const ms of [3_600_000, 60_000]) {
+    for (const after of ["the crash", "a wait began"] as const) {
+      await t.step(`by ${ms / 1000} s after ${after}`, async () => {
+        const attempts = await restarted(ms, after);
+        assert.ok(attempts === 2 || attempts === 3, `${attempts} attempts`);
+      });
+    }
+  }
+});
+
+Deno.test("Pods goes on probing when the clock is set back", async () => {
+  let probes = 0;
+  await using bench = testBench({
+    runHandler: () => {
+      probes++;
+      return Promise.resolve({ ok: true, output: "" });
+    },
+  });
+  await bench.pods.load();
+  const probe = { exec: { command: ["true"] }, periodSeconds: 5 };
+  bench.pods.onEvent({
+    type: "pod",
+    pod: testPod({ spec: { containers: [{ name: "web", image: "busybox:1", livenessProbe: probe }] } }),
+  });
+  await bench.settle();
+  await bench.advance(12_000);
+  const before = probes;
+  bench.clock.set(bench.clock.now() - 3_600_000);
+  await bench.advance(20_000);
+  assert.equal(probes - before, 4);
+});
+
 Deno.test("Pods names a ConfigMap that is missing and starts as soon as it comes", async () => {
   await using bench = testBench();
   bench.env.missing = 'configmap "settings" not found';

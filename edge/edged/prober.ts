@@ -130,7 +130,9 @@ export class Prober {
 
   #firstAt({ container, status }: Watched, kind: ProbeKind): number {
     const delayMs = (container[FIELD[kind]]?.initialDelaySeconds ?? 0) * 1000;
-    return Math.max(this.#components.clock.now(), (status.startedAt ?? status.createdAt) + delayMs);
+    const now = this.#components.clock.now();
+    // A start that lies ahead was before the clock was set back.
+    return Math.max(now, Math.min(now, status.startedAt ?? status.createdAt) + delayMs);
   }
 
   #schedule(watched: Watched, kind: ProbeKind, at: number): void {

@@ -287,7 +287,10 @@ export function podsOn(
     onList: (sandboxes, containers) => pods.onRuntimeList(sandboxes, containers),
     onChange: () => pods.wakeAll(),
   });
-  const ended = Promise.all([timers.run(signal), engine.run(signal)]);
+  const ended = Promise.all([
+    timers.run(signal, (ms) => pods.onClockSetBack(ms)),
+    engine.run(signal),
+  ]);
   /** Moves the time and lets everything come to rest. */
   const advance = async (ms: number) => {
     await clock.advance(ms);

@@ -8,14 +8,27 @@ interface Timer {
 /** Longest single sleep: what a 32-bit timer can hold with room to spare. */
 const MAX_SLEEP_MS = 60 * 60 * 1000;
 
-/** All deadlines of edged in one heap, so that an idle node has one timer and not one for each pod and probe. */
+/** A clock that loses less than this is being corrected bit by bit, which nobody need notice. */
+const SET_BACK_MS = 1000;
+
+/**
+ * All deadlines of edged in one heap, so that an idle node has one timer and not one for each pod and probe.
+ *
+ * Deadlines are times of the machine's clock. When that is set back they move with it, since what was to be in ten seconds
+ * must not wait for an hour to pass twice; when it is set forth, what has become due is due.
+ */
 export class Timers {
   readonly #clock: Clock;
   #heap: Timer[] = [];
   #rouse: (() => void) | undefined;
+  /** How far the clock is ahead of the time that has passed. */
+  #ahead: number;
+  /** By how much it was set back, which was not told yet. */
+  #lost = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#ahead = clock.now() - clock.elapsed();
   }
 
   /** How many deadlines wait, cancelled ones aside. */
@@ -25,6 +38,7 @@ export class Timers {
 
   /** Calls `fire` at a time in Unix milliseconds; it must not throw. Returns what cancels it. */
   at(time: number, fire: () => void): () => void {
+    this.#compareClocks();
     const timer: Timer = { at: time, fire };
     const heap = this.#heap;
     heap.push(timer);
@@ -43,9 +57,18 @@ export class Timers {
     return this.at(this.#clock.now() + ms, fire);
   }
 
-  /** Fires timers until the signal aborts. */
-  async run(signal: AbortSignal): Promise<void> {
+  /**
+   * Fires timers until the signal aborts.
+   * @param onSetBack told by how many milliseconds the clock was set back; it must not throw
+   */
+  async run(signal: AbortSignal, onSetBack: (ms: number) => void = () => {}): Promise<void> {
     while (!signal.aborted) {
+      this.#compareClocks();
+      if (this.#lost > 0) {
+        const ms = this.#lost;
+        this.#lost = 0;
+        onSetBack(ms);
+      }
       const now = this.#clock.now();
       while (this.#heap.length > 0 && (this.#heap[0]!.at <= now || this.#heap[0]!.fire === undefined)) {
         this.#pop().fire?.();
@@ -53,6 +76,17 @@ export class Timers {
       await this.#sleep(signal);
     }
     this.#heap = [];
+  }
+
+  #compareClocks(): void {
+    const ahead = this.#clock.now() - this.#clock.elapsed();
+    const back = this.#ahead - ahead;
+    if (back >= 0 && back < SET_BACK_MS) return;
+    this.#ahead = ahead;
+    if (back < 0) return;
+    for (const timer of this.#heap) timer.at -= back;
+    this.#lost += back;
+    this.#rouse?.();
   }
 
   async #sleep(signal: AbortSignal): Promise<void> {

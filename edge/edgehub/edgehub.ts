@@ -97,7 +97,7 @@ async function run(
       }
       let openedAt: number | undefined;
       const opened = () => {
-        openedAt = clock.now();
+        openedAt = clock.elapsed();
         links.inc();
         connected.set(1);
         log.info("Connected to the cloud", { server: options.websocketServer, node: options.nodeName });
@@ -132,7 +132,7 @@ async function run(
         await clock.sleep(YIELD_HEARTBEATS * options.heartbeatMs, { signal: inner.signal });
         continue;
       }
-      if (openedAt !== undefined && clock.now() - openedAt >= STABLE_MS) attempt = shortLinks = 0;
+      if (openedAt !== undefined && clock.elapsed() - openedAt >= STABLE_MS) attempt = shortLinks = 0;
       else if (openedAt !== undefined && ++shortLinks >= SHORT_LINKS && news.isNew("short links", "")) {
         // Upstream's cloud ends the link of the one that was there first, without a word.
         log.error(

@@ -40,7 +40,7 @@ export class Outbound {
 
   constructor(parts: OutboundComponents, limit: RateLimit) {
     this.#parts = parts;
-    this.#limiter = new RateLimiter(limit, parts.clock.now());
+    this.#limiter = new RateLimiter(limit, parts.clock.elapsed());
     this.#complain = throttle(parts.clock, 5000);
   }
 
@@ -99,7 +99,7 @@ export class Outbound {
     if (link.bufferedBytes > MAX_BUFFERED_BYTES) return undefined;
     const heartbeat = this.#queue.takeHeartbeat();
     if (heartbeat !== undefined) return heartbeat;
-    if (!this.#queue.hasOther || !this.#limiter.take(this.#parts.clock.now())) return undefined;
+    if (!this.#queue.hasOther || !this.#limiter.take(this.#parts.clock.elapsed())) return undefined;
     return this.#queue.takeOther();
   }
 
@@ -111,7 +111,7 @@ export class Outbound {
     const ms = link.bufferedBytes > MAX_BUFFERED_BYTES
       ? BUFFERED_POLL_MS
       : this.#queue.hasOther
-      ? this.#limiter.waitMs(clock.now())
+      ? this.#limiter.waitMs(clock.elapsed())
       : undefined;
     if (ms === undefined) return await woken.promise;
     const timer = new AbortController();
@@ -132,7 +132,7 @@ export class Outbound {
       this.#parts.log.debug("Cannot send over a link that is closing", { err: error });
       return this.#refuse(message, "not connected");
     }
-    health.sent(link.bufferedBytes - before, expectsReply(message), this.#parts.clock.now());
+    health.sent(link.bufferedBytes - before, expectsReply(message), this.#parts.clock.elapsed());
     this.#parts.sent.inc(1, { urgency: urgencyOf(message) });
   }
 

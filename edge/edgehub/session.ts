@@ -36,7 +36,7 @@ export async function runSession(
   signal: AbortSignal,
 ): Promise<string> {
   const { clock, inbound, outbound } = parts;
-  const health = new LinkHealth(options, clock.now());
+  const health = new LinkHealth(options, clock.elapsed());
   const link = await dialWebSocket({
     url: hubUrl(options),
     headers: {
@@ -109,7 +109,7 @@ async function watch(
   const intervalMs = Math.min(writeDeadlineMs, silenceLimitMs) / 5;
   for (;;) {
     await clock.sleep(intervalMs, { signal });
-    const trouble = health.check(link.bufferedBytes, clock.now());
+    const trouble = health.check(link.bufferedBytes, clock.elapsed());
     if (trouble !== undefined) return link.close(trouble);
   }
 }

@@ -77,7 +77,7 @@ export class Outbox {
     for (const entry of this.#entries()) {
       if (this.#inFlight.size >= WINDOW) return;
       const { key } = entry;
-      if (this.#inFlight.has(key) || (this.#attempts.get(key)?.notBefore ?? 0) > clock.now()) continue;
+      if (this.#inFlight.has(key) || (this.#attempts.get(key)?.notBefore ?? 0) > clock.elapsed()) continue;
       this.#inFlight.add(key);
       this.#track(this.#send(entry));
     }
@@ -157,7 +157,7 @@ export class Outbox {
     const { clock } = this.#parts;
     const count = (this.#attempts.get(key)?.count ?? 0) + 1;
     const waitMs = backoffMs(count - 1, RETRY, Math.random());
-    this.#attempts.set(key, { count, notBefore: clock.now() + waitMs });
+    this.#attempts.set(key, { count, notBefore: clock.elapsed() + waitMs });
     this.#later(waitMs);
   }
 

@@ -70,6 +70,21 @@ Deno.test("a change in flight when the link is lost is sent again", () =>
     assert.equal((await edge.cloud()).content, patch("Running"));
   }));
 
+Deno.test("a change that failed is sent again in time when the clock is set back", () =>
+  inTempDir(async (databasePath) => {
+    await using edge = await startMetaManager({ databasePath });
+    await connect(edge, true);
+    await edge.give(podpatch("Running"));
+    const first = await edge.cloud();
+    await edge.give(
+      replyTo(first, { Object: null, Err: { ErrStatus: { reason: "InternalError", code: 500 } } }),
+    );
+    await edge.edged();
+    edge.clock.set(edge.clock.now() - 3_600_000);
+    await edge.clock.advance(2_000);
+    assert.equal((await edge.cloud()).content, patch("Running"));
+  }));
+
 Deno.test("patches of one pod go one at a time, the latest last, and each sender is answered", () =>
   inTempDir(async (databasePath) => {
     await using edge = await startMetaManager({ databasePath });

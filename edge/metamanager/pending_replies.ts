@@ -59,7 +59,7 @@ export class PendingReplies {
       reject(new NoReplyError("busy", `too many requests wait for the cloud (${size}); try again later`));
       return { promise, admitted: false };
     }
-    this.#waiting.set(requestId, { deadline: this.#clock.now() + this.#timeoutMs, resolve, reject });
+    this.#waiting.set(requestId, { deadline: this.#clock.elapsed() + this.#timeoutMs, resolve, reject });
     this.#added();
     return { promise, admitted: true };
   }
@@ -89,16 +89,18 @@ export class PendingReplies {
         await this.#nextAdded(signal);
         continue;
       }
-      await this.#clock.sleep(Math.max(1, next.deadline - this.#clock.now()), { signal }).catch((error) => {
-        if (!signal.aborted) throw error;
-      });
+      await this.#clock.sleep(Math.max(1, next.deadline - this.#clock.elapsed()), { signal }).catch(
+        (error) => {
+          if (!signal.aborted) throw error;
+        },
+      );
       this.#expire();
     }
     this.failAll(new NoReplyError("stopped", "edgecore is stopping"));
   }
 
   #expire(): void {
-    const now = this.#clock.now();
+    const now = this.#clock.elapsed();
     for (const [id, { deadline }] of this.#waiting) {
       if (deadline > now) return;
       this.fail(

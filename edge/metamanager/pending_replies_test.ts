@@ -40,6 +40,21 @@ Deno.test("PendingReplies ends each wait at its own time", async () => {
   assert.deepEqual(ended, ["a timeout", "b timeout", "c stopped"]);
 });
 
+Deno.test("PendingReplies ends a wait in its time when the clock is set back", async () => {
+  const clock = new FakeClock();
+  const pending = new PendingReplies(clock, { timeoutMs: 1000 });
+  const controller = new AbortController();
+  const running = pending.run(controller.signal);
+  const ended = assert.rejects(pending.wait("a").promise, because("timeout"));
+  await clock.advance(500);
+  clock.set(clock.now() - 3_600_000);
+  await clock.advance(500);
+  assert.equal(pending.size, 0);
+  await ended;
+  controller.abort();
+  await running;
+});
+
 Deno.test("PendingReplies refuses more than its limit, and a request that already waits", async () => {
   const pending = new PendingReplies(new FakeClock(), { timeoutMs: 1000, limit: 2 });
   const first = pending.wait("a");

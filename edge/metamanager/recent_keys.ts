@@ -10,24 +10,24 @@ export interface RecentKeysOptions {
 
 /** Which stored objects the cloud has spoken of a short while ago, and so need not be asked for. */
 export class RecentKeys {
-  readonly #clock: Pick<Clock, "now">;
+  readonly #clock: Pick<Clock, "elapsed">;
   readonly #forMs: number;
   readonly #limit: number;
   #until = new Map<string, number>();
 
-  constructor(clock: Pick<Clock, "now">, { forMs, limit = 10_000 }: RecentKeysOptions) {
+  constructor(clock: Pick<Clock, "elapsed">, { forMs, limit = 10_000 }: RecentKeysOptions) {
     this.#clock = clock;
     this.#forMs = forMs;
     this.#limit = limit;
   }
 
   has(key: string): boolean {
-    return (this.#until.get(key) ?? 0) > this.#clock.now();
+    return (this.#until.get(key) ?? 0) > this.#clock.elapsed();
   }
 
   add(key: string): void {
     this.#until.delete(key);
-    this.#until.set(key, this.#clock.now() + this.#forMs);
+    this.#until.set(key, this.#clock.elapsed() + this.#forMs);
     if (this.#until.size > this.#limit) this.#until.delete(this.#until.keys().next().value!);
   }
 

@@ -13,6 +13,9 @@ const MAX_EVENT_CHARS = 4 << 20;
  */
 const WATCH_MS = 30 * 60_000;
 
+/** How much sooner than after its whole span a client may end: that began a moment before the client did. */
+const EARLY_MS = 10_000;
+
 /** What happens to pods from now on, from one client that stays, or another in its place. */
 export async function* dockerEvents(
   client: DockerClient,
@@ -20,8 +23,10 @@ export async function* dockerEvents(
   signal: AbortSignal,
 ): AsyncGenerator<RuntimeEvent> {
   // From this moment, not from when a client has connected: nothing falls in between.
-  for (let since = client.clock.now(); !signal.aborted; since += WATCH_MS) {
+  for (let since = client.clock.now(); !signal.aborted;) {
     yield* watch(client, nodeName, { since, until: since + WATCH_MS }, signal);
+    // A clock that was set back meanwhile has not come as far.
+    since = Math.min(since + WATCH_MS, client.clock.now());
   }
 }
 
@@ -43,6 +48,7 @@ async function* watch(
     `--filter=label=${Label.nodeName}=${nodeName}`,
     ...EVENT_ACTIONS.map((name) => `--filter=event=${name}`),
   ];
+  const begun = client.clock.elapsed();
   const { chunks, code } = client.processes.stream({ binary: client.binary, args, signal });
   let rest = "";
   let stderr = "";
@@ -66,7 +72,8 @@ async function* watch(
     throw clientError(WATCHING, client.binary, error, signal);
   }
   const exit = await code;
-  if (signal.aborted || (exit === 0 && client.clock.now() >= until)) return;
+  const over = client.clock.now() >= until || client.clock.elapsed() - begun >= WATCH_MS - EARLY_MS;
+  if (signal.aborted || (exit === 0 && over)) return;
   // Whatever it says at the end, nothing is known any more of what happens.
   throw new RuntimeError(
     "unavailable",
