@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from "commander";
 import type { KubeReader } from "../common/kubeclient/mod.ts";
+import { OutputError } from "../common/output/mod.ts";
 import type { VersionInfo } from "../common/version/mod.ts";
 import { chooseKubeConfig, DEFAULT_KUBE_CONFIG, getToken } from "./gettoken.ts";
 import { CommandError, type Output } from "./output.ts";
@@ -32,7 +33,7 @@ export async function runKeadm(args: readonly string[], components: KeadmCompone
   } catch (error) {
     // commander has printed its own message, or the help that was asked for.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    if (!(error instanceof CommandError)) throw error;
+    if (!(error instanceof CommandError || error instanceof OutputError)) throw error;
     output.err(`Error: ${error.message}`);
     return 1;
   }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { StatusError } from "../common/errors/mod.ts";
 import { FakeKubeClient } from "../common/kubeclient/fake_client.ts";
 import { type KubeReader, SECRETS } from "../common/kubeclient/mod.ts";
+import { OutputError } from "../common/output/mod.ts";
 import { versionInfo } from "../common/version/mod.ts";
 import { chooseKubeConfig, getToken } from "./gettoken.ts";
 import { type KeadmComponents, runKeadm } from "./keadm.ts";
@@ -51,6 +52,17 @@ Deno.test("runKeadm() says in one message what failed, with exit code 1", async 
   const { code, out, err } = await run(["gettoken", "--kube-config=/none"]);
   assert.deepEqual([code, out], [1, ""]);
   assert.match(err, /^Error: Cannot find a kubeconfig: .*\/none; name one with --kube-config.*$/);
+});
+
+Deno.test("runKeadm() ends with 1 when its output cannot be written", async () => {
+  for (const args of [["gettoken"], ["version"], ["--help"]]) {
+    const err: string[] = [];
+    const out = () => {
+      throw new OutputError("Cannot write to standard output: No space left on device");
+    };
+    const { code } = await run(args, { output: { out, err: (line) => err.push(line) } });
+    assert.deepEqual([code, err], [1, ["Error: Cannot write to standard output: No space left on device"]]);
+  }
 });
 
 Deno.test("runKeadm() throws on what is a fault of its own", async () => {

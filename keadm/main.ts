@@ -7,6 +7,7 @@
  */
 import { errorText } from "../common/errors/mod.ts";
 import { createKubeClient, loadKubeConfig } from "../common/kubeclient/mod.ts";
+import { writeErr, writeOut } from "../common/output/mod.ts";
 import { packagingOf, versionInfo, versionText } from "../common/version/mod.ts";
 import { type KeadmComponents, runKeadm } from "./keadm.ts";
 import { CommandError } from "./output.ts";
@@ -17,10 +18,8 @@ const TIMEOUT_MS = 10_000;
 function components(): KeadmComponents {
   return {
     output: {
-      // deno-lint-ignore no-console
-      out: (line) => console.log(line),
-      // deno-lint-ignore no-console
-      err: (line) => console.error(line),
+      out: (line) => writeOut(`${line}\n`),
+      err: (line) => void writeErr(`${line}\n`),
     },
     connect: async (path) => {
       try {

@@ -2,10 +2,21 @@ import assert from "node:assert/strict";
 
 const PROGRAM = new URL("./testdata/core.ts", import.meta.url).pathname;
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
+const ARGS = ["run", "--quiet", "--allow-all", "--config", CONFIG, PROGRAM];
 
 function start(...args: string[]): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--allow-all", "--config", CONFIG, PROGRAM, ...args],
+    args: [...ARGS, ...args],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+/** The same with one of its streams going to a file: standard output is 1, standard error 2. */
+function withStream(file: string, stream: 1 | 2, ...args: string[]): Deno.ChildProcess {
+  return new Deno.Command("sh", {
+    args: ["-c", `exec "$@" ${stream}>${file}`, "sh", Deno.execPath(), ...ARGS, ...args],
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -82,4 +93,28 @@ Deno.test("runCore() gives each outcome its exit code, and says why in one messa
   await t.step("the configuration is printed", async () => {
     assert.deepEqual(await said(start("--minconfig")), { code: 0, stdout: "# min\n", stderr: "" });
   });
+});
+
+Deno.test("runCore() prints to whoever still reads, and says when it cannot print", async (t) => {
+  await t.step("the reader has left", async () => {
+    const child = start("--minconfig");
+    await child.stdout.cancel();
+    const error = await new Response(child.stderr).text();
+    assert.deepEqual([(await child.status).code, error], [0, ""]);
+  });
+  await t.step("the disk is full", async () => {
+    const { code, stderr } = await said(withStream("/dev/full", 1, "--minconfig"));
+    assert.equal(code, 1);
+    assert.match(stderr, /^edgecore: Cannot write to standard output: No space left on device.*\n$/);
+  });
+});
+
+Deno.test("runCore() works on while its log cannot be written", async () => {
+  const child = withStream("/dev/full", 2, "--config", "obeys");
+  const out = new Listener(child.stdout);
+  await out.until("works");
+  child.kill("SIGTERM");
+  await out.end();
+  assert.equal((await child.status).code, 0);
+  await child.stderr.cancel();
 });

@@ -14,6 +14,7 @@ import {
   type PrintWhich,
 } from "../config/mod.ts";
 import { createLogger, type Logger, type LoggerOptions } from "../module/mod.ts";
+import { OutputError, writeErr, writeOut } from "../output/mod.ts";
 import { type Packaging, versionText } from "../version/mod.ts";
 
 /** How log lines are made, in every compartment alike. */
@@ -43,13 +44,20 @@ export function packaging(): Packaging {
   return import.meta.url.endsWith(".ts") ? "source" : "self-extract";
 }
 
-function print(text: string): void {
-  const bytes = new TextEncoder().encode(text);
-  for (let done = 0; done < bytes.length;) done += Deno.stdout.writeSync(bytes.subarray(done));
+/** Prints what was asked for; the exit code. */
+function print(program: CoreProgram, text: string): number {
+  try {
+    writeOut(text);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof OutputError)) throw error;
+    complain(`${program}: ${error.message}`);
+    return 1;
+  }
 }
 
 function complain(text: string): void {
-  Deno.stderr.writeSync(new TextEncoder().encode(text.endsWith("\n") ? text : `${text}\n`));
+  writeErr(text.endsWith("\n") ? text : `${text}\n`);
 }
 
 /** The whole of a core's `main`. Resolves to the exit code. */
@@ -60,14 +68,11 @@ export async function runCore<C>(spec: CoreSpec<C>, args: readonly string[]): Pr
       complain(command.message);
       return command.exitCode;
     case "help":
-      print(coreHelp(spec.program));
-      return 0;
+      return print(spec.program, coreHelp(spec.program));
     case "version":
-      print(`${versionText(spec.program, packaging())}\n`);
-      return 0;
+      return print(spec.program, `${versionText(spec.program, packaging())}\n`);
     case "print-config":
-      print(spec.print(command.which));
-      return 0;
+      return print(spec.program, spec.print(command.which));
   }
   let reading: ConfigReading<C>;
   try {

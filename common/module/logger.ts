@@ -1,4 +1,5 @@
 import { errorText } from "../errors/mod.ts";
+import { writeErr } from "../output/mod.ts";
 
 /** What is written beside a message: names to values. Values under secret names are never printed. */
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -34,8 +35,8 @@ export interface LoggerOptions {
   level?: LogLevel;
   /** @default text like klog's */
   format?: "text" | "json";
-  /** Takes a finished line with its newline. @default standard error */
-  write?: (line: string) => void;
+  /** Takes a finished line with its newline; false where it was not taken. @default standard error */
+  write?: (line: string) => unknown;
   /** @default Date.now */
   now?: () => number;
 }
@@ -43,26 +44,29 @@ export interface LoggerOptions {
 const RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warning: 2, error: 3 };
 const LETTER: Readonly<Record<LogLevel, string>> = { debug: "D", info: "I", warning: "W", error: "E" };
 
-const encoder = new TextEncoder();
-
-/** Writes a line to standard error; a closed standard error is not a reason to stop working. */
-function writeStandardError(line: string): void {
-  const bytes = encoder.encode(line);
-  try {
-    for (let done = 0; done < bytes.length;) done += Deno.stderr.writeSync(bytes.subarray(done));
-  } catch (error) {
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
-  }
-}
-
-/** A logger. */
+/** A logger. Lines that cannot be written are no reason to stop working: how many there were is told when they can be again. */
 export function createLogger(name: string, options: LoggerOptions = {}): Logger {
-  const { level = "info", format = "text", write = writeStandardError, now = Date.now } = options;
+  const { level = "info", format = "text", write = writeErr, now = Date.now } = options;
   const print = format === "json" ? printJson : printText;
+  let lost = 0;
+  const put = (record: LogRecord) => {
+    if (lost > 0) {
+      const { time, name } = record;
+      const told = {
+        time,
+        level: "warning",
+        name,
+        message: "Could not write log lines",
+        fields: { lost },
+      } as const;
+      if (write(print(told)) !== false) lost = 0;
+    }
+    if (write(print(record)) === false) lost++;
+  };
   const make = (name: string, bound: LogFields): Logger => {
     const log = (at: LogLevel, message: string, fields: LogFields = {}) => {
       if (RANK[at] < RANK[level]) return;
-      write(print({ time: now(), level: at, name, message, fields: { ...bound, ...fields } }));
+      put({ time: now(), level: at, name, message, fields: { ...bound, ...fields } });
     };
     return {
       debug: (message, fields) => log("debug", message, fields),

@@ -66,3 +66,18 @@ Deno.test("createLogger() never prints a secret", async (t) => {
     }
   }
 });
+
+Deno.test("createLogger() tells how many lines could not be written, once they can be again", () => {
+  const lines: string[] = [];
+  let isFull = false;
+  const log = createLogger("edgehub", { write: (line) => isFull ? false : void lines.push(line) });
+  log.info("First");
+  isFull = true;
+  log.info("Second");
+  log.child("link").info("Third");
+  isFull = false;
+  log.info("Fourth");
+  log.info("Fifth");
+  const said = lines.map((line) => line.replace(/^.*?\] /, "").trimEnd());
+  assert.deepEqual(said, ['"First"', '"Could not write log lines" lost=2', '"Fourth"', '"Fifth"']);
+});

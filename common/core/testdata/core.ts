@@ -1,6 +1,7 @@
 /** A core for tests of signals and exit codes: "obeys", "stubborn" or "fails", by the name of its configuration file. */
 import { ConfigError } from "../../config/mod.ts";
 import { aborted } from "../../module/mod.ts";
+import { writeOut } from "../../output/mod.ts";
 import { runCore } from "../mod.ts";
 
 Deno.exit(
@@ -15,6 +16,8 @@ Deno.exit(
     run: async (config, { signal, log }) => {
       if (config === "fails") throw new Error("something broke");
       log.info("Running");
+      // On standard output too: the log may go where nobody can see it.
+      writeOut("works\n");
       await aborted(signal);
       if (config === "stubborn") await new Promise(() => setInterval(() => {}, 1000));
     },
