@@ -47,6 +47,7 @@ Deno.test("kubePermissions() and credentialPermissions() are what each kind of a
     command: "/bin/l",
     args: [],
     env: {},
+    interactive: false,
   };
   const oidc = { field: "", issuer: "https://i", clientId: "c", tokenEndpoint: "https://t:1/x" };
   const kept = ["/k", "/k.kubeedge-new"];

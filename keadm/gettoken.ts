@@ -17,22 +17,27 @@ const MAX_TOKEN_CHARS = 16_384;
 export interface KubeConfigFacts {
   /** Value of `--kube-config`; undefined when the flag is not given. */
   given: string | undefined;
-  /** Value of KUBECONFIG. */
-  env: string | undefined;
+  /** Value of a variable of the environment. */
+  env: (name: "KUBECONFIG" | "HOME") => string | undefined;
   /** Whether there is a file that this user can get at. */
   exists: (path: string) => Promise<boolean>;
 }
 
 /**
- * The kubeconfig to use: the one given, else /root/.kube/config, else the first of KUBECONFIG that exists.
+ * The kubeconfig to use: the one given, else /root/.kube/config, else the first of KUBECONFIG that exists, else this user's.
  * @throws {CommandError} when there is none
  */
 export async function chooseKubeConfig({ given, env, exists }: KubeConfigFacts): Promise<string> {
-  const listed = (env ?? "").split(":").filter((path) => path !== "");
-  const candidates = given === undefined ? [DEFAULT_KUBE_CONFIG, ...listed] : [given];
+  const listed = (env("KUBECONFIG") ?? "").split(":").filter((path) => path !== "");
+  const home = env("HOME");
+  const candidates = new Set(
+    given === undefined
+      ? [DEFAULT_KUBE_CONFIG, ...listed, ...(home ? [`${home}/.kube/config`] : [])]
+      : [given],
+  );
   for (const path of candidates) if (await exists(path)) return path;
   throw new CommandError(
-    `Cannot find a kubeconfig: no file that may be read at ${candidates.join(", ")}; ` +
+    `Cannot find a kubeconfig: no file that may be read at ${[...candidates].join(", ")}; ` +
       "name one with --kube-config (with cloudcore's embedded API: /etc/kubeedge/admin.kubeconfig)",
   );
 }

@@ -13,8 +13,8 @@ export interface KeadmComponents {
   connect: (kubeConfig: string) => Promise<KubeReader & AsyncDisposable>;
   /** Whether there is a file that this user can get at. */
   exists: (path: string) => Promise<boolean>;
-  /** Value of KUBECONFIG. */
-  kubeConfigEnv: () => string | undefined;
+  /** Value of a variable of the environment. */
+  env: (name: "KUBECONFIG" | "HOME") => string | undefined;
   versionInfo: () => VersionInfo;
   /** What `--version` prints. */
   versionText: string;
@@ -65,13 +65,13 @@ function program(components: KeadmComponents): Command {
     .description("print the token that edge nodes join with")
     .option(
       "--kube-config <file>",
-      `kubeconfig of the cluster (default: ${DEFAULT_KUBE_CONFIG}, or the one KUBECONFIG names)`,
+      `kubeconfig of the cluster (default: ${DEFAULT_KUBE_CONFIG}, the one KUBECONFIG names, or ~/.kube/config)`,
     )
     .allowExcessArguments(false)
     .action(async ({ kubeConfig }: { kubeConfig?: string }) => {
       const path = await chooseKubeConfig({
         given: kubeConfig,
-        env: components.kubeConfigEnv(),
+        env: components.env,
         exists: components.exists,
       });
       await using client = await components.connect(path);

@@ -30,7 +30,7 @@ async function run(args: string[], changes: Partial<KeadmComponents> = {}) {
       return Promise.resolve(cluster({ tokendata: btoa(TOKEN) }));
     },
     exists: (path) => Promise.resolve(path === "/root/.kube/config" || path === "/k"),
-    kubeConfigEnv: () => undefined,
+    env: () => undefined,
     versionInfo,
     versionText: "keadm 0.1.0",
     ...changes,
@@ -118,19 +118,20 @@ Deno.test("runKeadm() version prints every form", async () => {
   );
 });
 
-Deno.test("chooseKubeConfig() takes the one given, else root's, else that of KUBECONFIG", async (t) => {
-  const rows: Array<[string, string | undefined, string | undefined, string[], string | undefined]> = [
-    ["given", "/k", "/e", ["/k", "/e", "/root/.kube/config"], "/k"],
-    ["given and missing", "/k", "/e", ["/e", "/root/.kube/config"], undefined],
-    ["root's", undefined, "/e", ["/e", "/root/.kube/config"], "/root/.kube/config"],
-    ["environment", undefined, "/none::/e", ["/e"], "/e"],
-    ["nothing", undefined, undefined, [], undefined],
+Deno.test("chooseKubeConfig() takes the one given, else root's, else that of KUBECONFIG, else this user's", async (t) => {
+  const rows: Array<[string, string | undefined, Record<string, string>, string[], string | undefined]> = [
+    ["given", "/k", { KUBECONFIG: "/e" }, ["/k", "/e", "/root/.kube/config"], "/k"],
+    ["given and missing", "/k", { KUBECONFIG: "/e" }, ["/e", "/root/.kube/config"], undefined],
+    ["root's", undefined, { KUBECONFIG: "/e" }, ["/e", "/root/.kube/config"], "/root/.kube/config"],
+    ["environment", undefined, { KUBECONFIG: "/none::/e", HOME: "/h" }, ["/e", "/h/.kube/config"], "/e"],
+    ["this user's", undefined, { KUBECONFIG: "/none", HOME: "/h" }, ["/h/.kube/config"], "/h/.kube/config"],
+    ["nothing", undefined, { HOME: "" }, [], undefined],
   ];
   for (const [name, given, env, present, expected] of rows) {
     await t.step(name, async () => {
       const chosen = chooseKubeConfig({
         given,
-        env,
+        env: (name) => env[name],
         exists: (path) => Promise.resolve(present.includes(path)),
       });
       if (expected === undefined) await assert.rejects(chosen, CommandError);

@@ -5,15 +5,10 @@
  * Upstream: kubeedge keadm/cmd/keadm @ 16cd854
  * @module
  */
-import { errorText } from "../common/errors/mod.ts";
-import { createKubeClient, loadKubeConfig } from "../common/kubeclient/mod.ts";
 import { writeErr, writeOut } from "../common/output/mod.ts";
 import { packagingOf, versionInfo, versionText } from "../common/version/mod.ts";
+import { connect } from "./connect.ts";
 import { type KeadmComponents, runKeadm } from "./keadm.ts";
-import { CommandError } from "./output.ts";
-
-/** Longest an answer of the API server may take. */
-const TIMEOUT_MS = 10_000;
 
 function components(): KeadmComponents {
   return {
@@ -21,13 +16,7 @@ function components(): KeadmComponents {
       out: (line) => writeOut(`${line}\n`),
       err: (line) => void writeErr(`${line}\n`),
     },
-    connect: async (path) => {
-      try {
-        return createKubeClient({ ...await loadKubeConfig({ path, env: {} }), timeoutMs: TIMEOUT_MS });
-      } catch (error) {
-        throw new CommandError(errorText(error), { cause: error });
-      }
-    },
+    connect,
     exists: async (path) => {
       try {
         return (await Deno.stat(path)).isFile;
@@ -39,7 +28,7 @@ function components(): KeadmComponents {
         throw error;
       }
     },
-    kubeConfigEnv: () => Deno.env.get("KUBECONFIG"),
+    env: (name) => Deno.env.get(name),
     versionInfo,
     versionText: versionText("keadm", packagingOf(import.meta.url)),
   };

@@ -83,6 +83,7 @@ const EXEC: ExecConfig = {
   command: "/bin/login",
   args: ["--now"],
   env: { REGION: "here" },
+  interactive: false,
   installHint: "apt install login",
   cluster: { server: "https://kube" },
 };

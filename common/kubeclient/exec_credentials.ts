@@ -11,6 +11,8 @@ export interface ExecConfig {
   command: string;
   args: string[];
   env: Record<string, string>;
+  /** Whether it may ask the person at this terminal, who then sees what it writes to standard error. */
+  interactive: boolean;
   installHint?: string;
   /** What the command is told of the cluster, where it asks for that. */
   cluster?: Record<string, unknown>;
@@ -52,10 +54,12 @@ export function execCredentials(
     const info = {
       apiVersion: config.apiVersion,
       kind: "ExecCredential",
-      spec: { interactive: false, ...(config.cluster && { cluster: config.cluster }) },
+      spec: { interactive: config.interactive, ...(config.cluster && { cluster: config.cluster }) },
     };
     const env = { ...config.env, KUBERNETES_EXEC_INFO: JSON.stringify(info) };
-    const { code, stdout, stderr } = await run(config, env, AbortSignal.timeout(TIMEOUT_MS));
+    // A person who is asked takes the time that it takes.
+    const over = config.interactive ? new AbortController().signal : AbortSignal.timeout(TIMEOUT_MS);
+    const { code, stdout, stderr } = await run(config, env, over);
     if (code !== 0) {
       const said = stderr.trim().slice(0, 500);
       throw refusal(config, `it ended with ${code}${said === "" ? "" : `: ${said}`}`);
@@ -136,9 +140,9 @@ async function runCommand(
     child = new Deno.Command(config.command, {
       args: config.args,
       env,
-      stdin: "null",
+      stdin: config.interactive ? "inherit" : "null",
       stdout: "piped",
-      stderr: "piped",
+      stderr: config.interactive ? "inherit" : "piped",
       signal,
     }).spawn();
   } catch (cause) {
@@ -151,7 +155,7 @@ async function runCommand(
   }
   const [stdout, stderr, { code }] = await Promise.all([
     read(child.stdout),
-    read(child.stderr),
+    config.interactive ? "" : read(child.stderr),
     child.status,
   ]);
   if (signal.aborted) throw refusal(config, `it did not end within ${TIMEOUT_MS / 1000} s`);

@@ -53,13 +53,25 @@ export interface KubeConfigChoice {
   namespace?: string;
 }
 
+/** How {@linkcode parseKubeConfig} chooses. */
+export interface ParseKubeConfigOptions {
+  /** @default the file's current-context */
+  context?: string;
+  /** Whether somebody at a terminal can answer a command that asks. @default false */
+  terminal?: boolean;
+}
+
 /**
  * Reads a kubeconfig and picks a context.
  * Upstream: k8s.io/client-go tools/clientcmd @ v0.32
  * @param file for messages, and what relative paths are relative to
  * @throws {KubeConfigError}
  */
-export function parseKubeConfig(text: string, file: string, contextName?: string): KubeConfigChoice {
+export function parseKubeConfig(
+  text: string,
+  file: string,
+  { context: contextName, terminal = false }: ParseKubeConfigOptions = {},
+): KubeConfigChoice {
   const fail = (what: string): never => {
     throw new KubeConfigError(`Cannot use kubeconfig ${file}: ${what}`);
   };
@@ -91,7 +103,7 @@ export function parseKubeConfig(text: string, file: string, contextName?: string
   const userName = optionalText(member(context, "user"), fail);
   const user = userName === undefined
     ? { field: `${context.path}.user` }
-    : readUser(entry(root, "users", "user", userName, fail), { file, cluster, fail });
+    : readUser(entry(root, "users", "user", userName, fail), { file, cluster, terminal, fail });
   const namespace = optionalText(member(context, "namespace"), fail);
   return { context: name!, cluster, user, ...(namespace !== undefined && { namespace }) };
 }
@@ -138,6 +150,7 @@ function execExtension(extensions: unknown): unknown {
 export interface UserContext {
   file: string;
   cluster: KubeConfigCluster;
+  terminal: boolean;
   fail: Fail;
 }
 

@@ -40,7 +40,7 @@ Deno.test("parseKubeConfig() reads the current context, and another one by name"
   const text = changed((c) =>
     c.contexts.push({ name: "b", context: { cluster: "c", user: "u", namespace: "nb" } })
   );
-  assert.equal(parseKubeConfig(text, "f", "b").namespace, "nb");
+  assert.equal(parseKubeConfig(text, "f", { context: "b" }).namespace, "nb");
 });
 
 Deno.test("parseKubeConfig() takes paths relative to the file's folder", () => {
@@ -99,7 +99,7 @@ Deno.test("parseKubeConfig() names the file, the field and the next step of what
     [
       "an exec without its mode",
       (c) => c.users[0]!.user = { exec: { apiVersion: EXEC, command: "aws" } },
-      /exec\.interactiveMode is undefined, expected Never or IfAvailable/,
+      /exec\.interactiveMode is undefined, expected Never, IfAvailable or Always/,
     ],
     [
       "an exec with a terminal",
@@ -198,15 +198,22 @@ Deno.test("parseKubeConfig() reads commands, issuers, names and whom to act for"
       command: "/k/bin/login",
       args: ["--cluster", "main"],
       env: { REGION: "here" },
+      interactive: false,
       installHint: "get it",
       cluster: {
         server: "https://kube:6443",
-        "certificate-authority-data": btoa(PEM),
         config: { audience: "x" },
       },
     },
     impersonate: { user: "edge", uid: "7", groups: ["a", "b"], extra: { scope: ["x"] } },
   });
+  for (const interactiveMode of ["Never", "IfAvailable", "Always"]) {
+    const asking = changed((c) => {
+      c.users[0]!.user = { exec: { apiVersion: EXEC, command: "login", interactiveMode } };
+    });
+    const { exec } = parseKubeConfig(asking, "/k/config", { terminal: true }).user;
+    assert.equal(exec!.interactive, interactiveMode !== "Never", interactiveMode);
+  }
   const oidc = changed((c) => {
     const config = { "idp-issuer-url": "https://i", "client-id": "k", "refresh-token": "r" };
     c.users[0]!.user = { "auth-provider": { name: "oidc", config }, username: "a", password: "b" };
@@ -336,4 +343,22 @@ Deno.test("loadKubeConfig() reads certificates from the files that are named", (
     );
     const { ca, cert, key } = await loadKubeConfig({ path, env: {} });
     assert.deepEqual([ca, cert, key], ["ca pem", "c pem", "k pem"]);
+  }));
+
+Deno.test("loadKubeConfig() tells a command that asks for it the cluster's CA, out of its file too", () =>
+  withDir(async (dir) => {
+    await Deno.writeTextFile(`${dir}/ca`, "ca pem");
+    const exec = { apiVersion: EXEC, command: "login", interactiveMode: "Never", provideClusterInfo: true };
+    const cas = { "certificate-authority": "ca" };
+    for (const [ca, expected] of [[{}, PEM], [cas, "ca pem"]] as const) {
+      await Deno.writeTextFile(
+        `${dir}/config`,
+        changed((c) => {
+          if ("certificate-authority" in ca) c.clusters[0]!.cluster = { server: "https://kube", ...ca };
+          c.users[0]!.user = { exec };
+        }),
+      );
+      const { exec: { cluster } = {} } = await loadKubeConfig({ path: `${dir}/config`, env: {} });
+      assert.equal(cluster!["certificate-authority-data"], btoa(expected));
+    }
   }));

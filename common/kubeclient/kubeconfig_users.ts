@@ -17,7 +17,7 @@ const EXEC_VERSIONS = ["client.authentication.k8s.io/v1", "client.authentication
 const MAX_ITEMS = 1000;
 
 /** @see https://kubernetes.io/docs/reference/config-api/client-authentication.v1/ for the protocol */
-export function readExec(at: Field, { file, cluster, fail }: UserContext): ExecConfig | undefined {
+export function readExec(at: Field, { file, cluster, terminal, fail }: UserContext): ExecConfig | undefined {
   if (at.value === undefined || at.value === null) return undefined;
   asRecord(at, fail);
   const text = (name: string) => optionalText(member(at, name), fail);
@@ -33,11 +33,14 @@ export function readExec(at: Field, { file, cluster, fail }: UserContext): ExecC
     return fail(`${at.path}.command is missing; name the program that gives credentials`);
   }
   const mode = text("interactiveMode") ?? (apiVersion === EXEC_VERSIONS[1] ? "IfAvailable" : undefined);
-  if (mode !== "Never" && mode !== "IfAvailable") {
+  if (mode === "Always" && !terminal) {
     return fail(
-      mode === "Always"
-        ? `${at.path}.interactiveMode is Always and there is no terminal here; use a command that needs none, or a token`
-        : `${at.path}.interactiveMode is ${JSON.stringify(mode)}, expected Never or IfAvailable`,
+      `${at.path}.interactiveMode is Always and there is no terminal here; use a command that needs none, or a token`,
+    );
+  }
+  if (mode !== "Never" && mode !== "IfAvailable" && mode !== "Always") {
+    return fail(
+      `${at.path}.interactiveMode is ${JSON.stringify(mode)}, expected Never, IfAvailable or Always`,
     );
   }
   const env: Record<string, string> = {};
@@ -55,13 +58,11 @@ export function readExec(at: Field, { file, cluster, fail }: UserContext): ExecC
     command: command.includes("/") ? absolute(command, file)! : command,
     args: list(member(at, "args"), fail).map((item) => optionalText(item, fail) ?? ""),
     env,
+    interactive: terminal && mode !== "Never",
     installHint: text("installHint"),
     cluster: member(at, "provideClusterInfo").value === true
       ? defined({
         server: cluster.server,
-        "certificate-authority-data": cluster.caData === undefined
-          ? undefined
-          : new TextEncoder().encode(cluster.caData).toBase64(),
         "proxy-url": cluster.proxyUrl,
         config: cluster.execConfig,
       })

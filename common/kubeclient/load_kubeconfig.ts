@@ -1,13 +1,17 @@
-import type { KubeConfigChoice, KubeConfigUser, KubeCredentials } from "./kubeconfig.ts";
+import type { ExecConfig } from "./exec_credentials.ts";
+import type {
+  KubeConfigChoice,
+  KubeConfigUser,
+  KubeCredentials,
+  ParseKubeConfigOptions,
+} from "./kubeconfig.ts";
 import { KubeConfigError } from "./kubeconfig_error.ts";
 import type { OidcConfig } from "./oidc_credentials.ts";
 
 /** Where {@linkcode loadKubeConfig} looks. */
-export interface LoadKubeConfigOptions {
+export interface LoadKubeConfigOptions extends ParseKubeConfigOptions {
   /** A kubeconfig file; when given, nothing else is looked at. */
   path?: string;
-  /** @default the file's current-context */
-  context?: string;
   /** @default the process's KUBECONFIG, KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT and HOME */
   env?: Readonly<Record<string, string | undefined>>;
   /** @default "/var/run/secrets/kubernetes.io/serviceaccount" */
@@ -34,17 +38,17 @@ const NAMES = ["KUBECONFIG", "KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT
  * @throws {KubeConfigError} naming the file, the field and the next step
  */
 export async function loadKubeConfig(options: LoadKubeConfigOptions = {}): Promise<LoadedKubeConfig> {
-  if (options.path) return await fromFile(options.path, options.context);
+  if (options.path) return await fromFile(options.path, options);
   const env = options.env ?? Object.fromEntries(NAMES.map((name) => [name, Deno.env.get(name)]));
   const listed = (env.KUBECONFIG ?? "").split(":").filter((path) => path !== "");
-  for (const path of listed) if (await exists(path)) return await fromFile(path, options.context);
-  if (listed.length > 0) return await fromFile(listed[0]!, options.context);
+  for (const path of listed) if (await exists(path)) return await fromFile(path, options);
+  if (listed.length > 0) return await fromFile(listed[0]!, options);
   if (env.KUBERNETES_SERVICE_HOST) {
     return await inCluster(env, options.serviceAccountDir ?? SERVICE_ACCOUNT_DIR);
   }
   if (env.HOME) {
     const path = `${env.HOME}/.kube/config`;
-    if (await exists(path)) return await fromFile(path, options.context);
+    if (await exists(path)) return await fromFile(path, options);
   }
   throw new KubeConfigError(
     "Cannot find a Kubernetes cluster: no kubeconfig is named, KUBECONFIG is not set, this is not a pod and ~/.kube/config " +
@@ -52,11 +56,11 @@ export async function loadKubeConfig(options: LoadKubeConfigOptions = {}): Promi
   );
 }
 
-async function fromFile(path: string, context: string | undefined): Promise<LoadedKubeConfig> {
+async function fromFile(path: string, options: ParseKubeConfigOptions): Promise<LoadedKubeConfig> {
   const text = await readBounded(path, `Cannot read kubeconfig ${path}`);
   // The YAML library takes megabytes that users of the client alone need not have.
   const { parseKubeConfig } = await import("./kubeconfig.ts");
-  const choice: KubeConfigChoice = parseKubeConfig(text, path, context);
+  const choice: KubeConfigChoice = parseKubeConfig(text, path, options);
   const { cluster, user, namespace } = choice;
   const file = (field: string, named: string | undefined) =>
     named === undefined
@@ -81,7 +85,7 @@ async function fromFile(path: string, context: string | undefined): Promise<Load
       ? { tokenFile: user.tokenFile }
       : user.token !== undefined && { token: user.token }),
     ...(user.username !== undefined && { username: user.username, password: user.password ?? "" }),
-    ...(user.exec !== undefined && { exec: user.exec }),
+    ...(user.exec !== undefined && { exec: withClusterCa(user.exec, ca) }),
     ...(oidc !== undefined && { oidc: withCa(oidc, issuerCa) }),
     ...(user.impersonate !== undefined && { impersonate: user.impersonate }),
     ...(cluster.proxyUrl !== undefined && { proxyUrl: cluster.proxyUrl }),
@@ -97,6 +101,13 @@ async function fromFile(path: string, context: string | undefined): Promise<Load
       files: files.filter((name): name is string => name !== undefined),
     },
   };
+}
+
+/** A command that is told of the cluster is told its CA, wherever that is written. */
+function withClusterCa(exec: ExecConfig, ca: string | undefined): ExecConfig {
+  if (exec.cluster === undefined || ca === undefined) return exec;
+  const data = new TextEncoder().encode(ca).toBase64();
+  return { ...exec, cluster: { ...exec.cluster, "certificate-authority-data": data } };
 }
 
 function withCa(

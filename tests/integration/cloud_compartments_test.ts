@@ -68,6 +68,7 @@ Deno.test("the compartment of credentials may run the one command, or reach the 
       command: "/bin/true",
       args: [],
       env: {},
+      interactive: false,
     };
     const oidc = { field: "", issuer: "https://127.0.0.1:9443/realm", clientId: "c" };
     const attempts: Attempt[] = [
