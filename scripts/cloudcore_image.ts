@@ -17,7 +17,6 @@ const PACKAGES = ["libc6", "libgcc-s1", "busybox-static"] as const;
 /** What the launcher calls. */
 const APPLETS = [
   "cat",
-  "chmod",
   "gzip",
   "head",
   "id",
@@ -27,6 +26,7 @@ const APPLETS = [
   "sh",
   "sha256sum",
   "stat",
+  "sync",
   "tail",
   "tar",
   "uname",

@@ -3,9 +3,10 @@
  *
  *   launcher text │ program.tar.gz │ runtime.tar.gz
  *
- * On first start it unpacks both into an owner-only cache directory named after their content (checked against the SHA-256 in
- * the launcher, moved into place in one rename) and then replaces itself by the runtime, so that pid, signals and exit code are
- * the program's own. Programs of one release share the unpacked runtime, on disk and in memory.
+ * On first start it unpacks both into a directory of the owner's, named after their content (checked against the SHA-256 in the
+ * launcher, on the disk before it is moved into place in one rename) and then replaces itself by the runtime, so that pid, signals
+ * and exit code are the program's own. At later starts a file that is missing or of another size has all of it unpacked again.
+ * Programs of one release share the unpacked runtime, on disk and in memory.
  */
 import { createHash } from "node:crypto";
 import type { Program } from "./bundle.ts";
@@ -34,6 +35,8 @@ interface Section {
   path: string;
   bytes: number;
   sha256: string;
+  /** What is in it. */
+  files: Array<{ path: string; bytes: number }>;
 }
 
 /** Writes the executable. */
@@ -114,7 +117,21 @@ async function archive(path: string, fill: (directory: string) => Promise<void>)
     hash.update(chunk);
     bytes += chunk.length;
   }
-  return { path, bytes, sha256: hash.digest("hex") };
+  return { path, bytes, sha256: hash.digest("hex"), files: await filesIn(path) };
+}
+
+/** The files in an archive; tar's listing of one is `-rwxr-xr-x 0/0 123 1970-01-01 00:00 ./deno`. */
+async function filesIn(path: string): Promise<Section["files"]> {
+  const { success, stdout, stderr } = await new Deno.Command("tar", {
+    args: ["--list", "--verbose", "--gzip", `--file=${path}`],
+    env: { LC_ALL: "C", TZ: "UTC" },
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
+  if (!success) throw new Error(`Cannot list ${path}: ${text(stderr)}`);
+  return text(stdout).split("\n").filter((line) => line.startsWith("-")).map((line) => {
+    const [, , bytes, , , name = ""] = line.split(/ +/);
+    return { path: name.replace(/^\.\//, ""), bytes: Number(bytes) };
+  });
 }
 
 async function copyTree(from: string, to: string): Promise<void> {
@@ -177,34 +194,54 @@ elif [ -n "\${HOME:-}" ]; then cache=$HOME/.cache/kubeedge
 else fail "there is no home directory to unpack into: set KUBEEDGE_CACHE_DIR"; fi
 case $cache in /*) ;; *) cache=$PWD/$cache ;; esac
 mkdir -p "$cache" 2>/dev/null || fail "cannot make $cache: set KUBEEDGE_CACHE_DIR to a directory of yours with 150 MB free"
-[ "$(stat -c %u "$cache")" = "$uid" ] || fail "$cache belongs to another user: set KUBEEDGE_CACHE_DIR to a directory of yours"
-chmod 700 "$cache"
+# Whoever else could write there could put a program of theirs in place of this one.
+case $(stat -c '%u %A' "$cache") in
+  "$uid d"????-??-?*) ;;
+  "$uid "*) fail "others may write to $cache: set KUBEEDGE_CACHE_DIR to a directory that only you may write to" ;;
+  *) fail "$cache belongs to another user: set KUBEEDGE_CACHE_DIR to a directory of yours" ;;
+esac
 new=
-# unpack <directory> <offset> <bytes> <sha256>
+# whole <directory> <sizes> <files>
+whole() { [ "$(cd "$cache/$1" 2>/dev/null && echo $(stat -c %s $3 2>/dev/null))" = "$2" ]; }
+# unpack <directory> <sizes> <files> <offset> <bytes> <sha256>
 unpack() {
-  [ -d "$cache/$1" ] && return 0
+  whole "$1" "$2" "$3" && return 0
   new=yes
+  # What a start that was killed has left; its process number may be this one's, as in a container.
   part=$cache/.$1.$$
+  for old in "$cache/.$1".*; do
+    [ "$old" != "$part" ] && [ -e "/proc/\${old##*.}" ] || rm -rf "$old"
+  done
   trap 'rm -rf "$part"' EXIT
-  mkdir "$part" || fail "cannot write to $cache: free 150 MB or set KUBEEDGE_CACHE_DIR"
-  tail -c "+$2" "$0" | head -c "$3" > "$part/archive" || fail "cannot unpack into $cache: free 150 MB or set KUBEEDGE_CACHE_DIR"
+  mkdir "$part" 2>/dev/null || fail "cannot write to $cache: free 150 MB or set KUBEEDGE_CACHE_DIR to a directory of yours"
+  tail -c "+$4" "$0" | head -c "$5" > "$part/archive" || fail "cannot unpack into $cache: free 150 MB or set KUBEEDGE_CACHE_DIR"
   sum=$(sha256sum < "$part/archive")
-  [ "\${sum%% *}" = "$4" ] || fail "this file is damaged: get it again"
+  [ "\${sum%% *}" = "$6" ] || fail "this file is damaged: get it again"
   mkdir "$part/content"
   gzip -dc "$part/archive" | tar -xf - -C "$part/content" || fail "cannot unpack into $cache: free 150 MB or set KUBEEDGE_CACHE_DIR"
-  # Another start may have been faster: its directory has the same content.
-  mv -T "$part/content" "$cache/$1" 2>/dev/null || [ -d "$cache/$1" ] || fail "cannot write $cache/$1"
+  # A name that is there after a power cut stands for content that is there too.
+  sync -f "$part/content" 2>/dev/null || sync || :
+  # Another start may have been faster: its directory has the same content. What has lost some of its files makes way.
+  if ! whole "$1" "$2" "$3"; then
+    mv -T "$cache/$1" "$part/old" 2>/dev/null || :
+    mv -T "$part/content" "$cache/$1" 2>/dev/null || whole "$1" "$2" "$3" || fail "cannot write $cache/$1"
+  fi
   rm -rf "$part"
   trap - EXIT
 }
-unpack ${name}-${bundle.sha256.slice(0, 16)} ${size + 1} ${bundle.bytes} ${bundle.sha256}
-unpack runtime-${runtime.sha256.slice(0, 16)} ${size + bundle.bytes + 1} ${runtime.bytes} ${runtime.sha256}
+unpack ${name}-${bundle.sha256.slice(0, 16)} ${sizes(bundle)} ${size + 1} ${bundle.bytes} ${bundle.sha256}
+unpack runtime-${runtime.sha256.slice(0, 16)} ${sizes(runtime)} ${
+    size + bundle.bytes + 1
+  } ${runtime.bytes} ${runtime.sha256}
 umask 022
 # Each of the runtime's threads would keep an arena of its own; what is large goes back to the system when it is freed.
 export MALLOC_ARENA_MAX=2 MALLOC_TRIM_THRESHOLD_=131072 MALLOC_MMAP_THRESHOLD_=65536
 export DENO_DIR="$cache/deno" DENO_NO_UPDATE_CHECK=1 NO_COLOR=1
 deno="$cache/runtime-${runtime.sha256.slice(0, 16)}/deno"
 program="$cache/${name}-${bundle.sha256.slice(0, 16)}"
+cannot="cannot run what is in $cache: it takes a C library as Debian's (glibc), and a directory that is not mounted noexec; set KUBEEDGE_CACHE_DIR to another"
+[ -x "$deno" ] || fail "$cannot"
+[ -z "$new" ] || \${KUBEEDGE_RUNTIME_WRAPPER:-} "$deno" --version > /dev/null || fail "$cannot"
 # What the runtime finds out about a file it has not seen takes 20 MB that the running program would keep.
 [ -z "$new" ] || \${KUBEEDGE_RUNTIME_WRAPPER:-} "$deno" cache --quiet --no-config --no-lock --no-remote \\
   ${
@@ -214,6 +251,10 @@ exec \${KUBEEDGE_RUNTIME_WRAPPER:-} "$deno" run --quiet --no-config --no-lock --
   --unstable-worker-options --v8-flags=${v8Flags.join(",")} \\
   ${permissions.map(quote).join(" ")} \\
   "$program/${main}" "$@"
-exit 127
 `;
+}
+
+/** Sizes and names of the files of an archive, as two words of the shell; none has a space in its name. */
+function sizes({ files }: Section): string {
+  return `"${files.map(({ bytes }) => bytes).join(" ")}" "${files.map(({ path }) => path).join(" ")}"`;
 }

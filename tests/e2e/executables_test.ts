@@ -88,6 +88,42 @@ Deno.test({
           [],
         );
       });
+      await t.step("what a power cut or a killed start has left is replaced", async () => {
+        const names = () => [...Deno.readDirSync(env.KUBEEDGE_CACHE_DIR)].map(({ name }) => name).sort();
+        const before = names();
+        const runtime = before.find((name) => name.startsWith("runtime-"))!;
+        const program = before.find((name) => name.startsWith("edgecore-"))!;
+        const unfinished = `${env.KUBEEDGE_CACHE_DIR}/.${runtime}.4194305`;
+        const damages = [
+          () => Deno.truncate(`${env.KUBEEDGE_CACHE_DIR}/${runtime}/deno`, 0),
+          () => Deno.truncate(`${env.KUBEEDGE_CACHE_DIR}/${program}/edge/compartments/link.js`, 1000),
+          async () => {
+            await Deno.remove(`${env.KUBEEDGE_CACHE_DIR}/${runtime}/deno`);
+            await Deno.mkdir(`${unfinished}/content`, { recursive: true });
+          },
+        ];
+        for (const damage of damages) {
+          await damage();
+          const { code, stdout, stderr } = await runToEnd(path("edgecore"), ["--version"], { env });
+          assert.equal(code, 0, stderr);
+          assert.match(stdout, /^edgecore /);
+          assert.deepEqual(names(), before);
+        }
+        assert.ok(
+          (await Deno.stat(`${env.KUBEEDGE_CACHE_DIR}/${program}/edge/compartments/link.js`)).size > 1000,
+        );
+      });
+      await t.step("a directory that others may write to is refused, and left as it is", async () => {
+        const shared = `${directory}/shared`;
+        await Deno.mkdir(shared);
+        await Deno.chmod(shared, 0o1777);
+        const { code, stderr } = await runToEnd(path("keadm"), ["version"], {
+          env: { KUBEEDGE_CACHE_DIR: shared },
+        });
+        assert.equal(code, 1);
+        assert.match(stderr, /^keadm: others may write to .*\/shared: set KUBEEDGE_CACHE_DIR to/);
+        assert.equal((await Deno.stat(shared)).mode! & 0o7777, 0o1777);
+      });
       await t.step("a damaged file", async () => {
         const bytes = await Deno.readFile(path("keadm"));
         bytes[bytes.length - 1000]! ^= 0xff;
