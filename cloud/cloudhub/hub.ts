@@ -22,6 +22,7 @@ import type { DeliveryLog } from "./delivery_log.ts";
 import type { HubMetrics } from "./metrics.ts";
 import { NodePool, type PoolItem } from "./node_pool.ts";
 import type { ResolvedOptions } from "./options.ts";
+import { Rivals } from "./rivals.ts";
 import { NodeSession } from "./session.ts";
 import { tooLarge } from "./too_large.ts";
 import { decideUpstream, type UpstreamTarget } from "./upstream.ts";
@@ -44,6 +45,8 @@ export interface HubComponents {
  * a kill of cloudcore has prevented goes when its edge next reports it.
  */
 const RECORD_PATIENCE_MS = 10;
+/** Close code of a socket whose peer sent none. */
+const NO_ANSWER_CODE = 1006;
 const ANNOTATION_TRIES = 3;
 const ANNOTATION_WAIT_MS = 1_000;
 
@@ -57,6 +60,7 @@ export class Hub {
   readonly #background = new Set<Promise<void>>();
   /** Nodes of which messages were dropped since too many waited: they are offered everything again when fewer do. */
   readonly #behind = new Set<string>();
+  readonly #rivals: Rivals;
   readonly #tellTooLarge: ReturnType<typeof tooLarge>;
   #droppedLoggedAt = -Infinity;
   /** Modules that are not enabled and were asked for. */
@@ -65,6 +69,7 @@ export class Hub {
   constructor(components: HubComponents, options: ResolvedOptions) {
     this.#c = components;
     this.#options = options;
+    this.#rivals = new Rivals(components);
     this.#tellTooLarge = tooLarge(components);
   }
 
@@ -89,28 +94,26 @@ export class Hub {
   }
 
   /** Makes an accepted socket the session of its node; an older session ends. */
-  accept(node: string, ws: WebSocket): void {
+  accept(node: string, address: string, ws: WebSocket): void {
     const { clock, log, metrics, deliveryLog } = this.#c;
     const older = this.#sessions.get(node);
     const pool = this.#pool(node);
-    if (older !== undefined) {
-      older.replaced = true;
-      this.#dropUndeliverable(pool);
-    }
+    if (older !== undefined) this.#dropUndeliverable(pool);
     deliveryLog.connected(node);
-    const session = new NodeSession(node, ws, {
+    const session = new NodeSession(node, address, ws, {
       pool,
       clock,
       log,
       metrics,
       signal: this.#c.signal,
       onMessage: (session, message) => this.#receive(session, message),
-      onEnd: (session) => this.#end(session),
+      onEnd: (session, code) => this.#end(session, code),
     });
+    if (older !== undefined) older.successor = session;
     this.#sessions.set(node, session);
     this.#open.add(session);
     metrics.connections.inc(1, { result: "accepted" });
-    log.info("Node connected", { node, replaced: older !== undefined });
+    this.#news(node)("Node connected", { node, address, replaced: older !== undefined });
     older?.end(TAKEN_OVER_REASON, TAKEN_OVER_CODE);
     session.enqueue(() => this.#tell(node, "connected"));
     this.#annotate(session);
@@ -126,8 +129,20 @@ export class Hub {
     return pool;
   }
 
-  #end(session: NodeSession): void {
+  /** Where is told that a node comes or goes. */
+  #news(node: string): Logger["info"] {
+    const { log } = this.#c;
+    return this.#rivals.areKnown(node) ? log.debug : log.info;
+  }
+
+  #end(session: NodeSession, code: number): void {
+    const { node, address, successor } = session;
+    this.#news(node)("Node disconnected", { node, code });
     this.#open.delete(session);
+    // One whose link broke is followed by itself; one that is alive is told, and answers.
+    if (successor !== undefined && code !== NO_ANSWER_CODE) {
+      this.#rivals.takenOver(node, address, successor.address);
+    }
     if (this.#sessions.get(session.node) !== session) return;
     this.#sessions.delete(session.node);
     this.#behind.delete(session.node);

@@ -16,8 +16,8 @@ export interface SessionComponents {
   onMessage: (session: NodeSession, message: Message) => void;
   /** Aborts when cloudhub stops. */
   signal: AbortSignal;
-  /** The socket is closed. */
-  onEnd: (session: NodeSession) => void;
+  /** The socket is closed; the code is 1006 where the peer took no part in that. */
+  onEnd: (session: NodeSession, code: number) => void;
 }
 
 /** Text that may wait in a socket before no more is written to it. */
@@ -32,8 +32,10 @@ const LOG_INTERVAL_MS = 10_000;
 /** One connection of one node. It has no timers: the hub sweeps all sessions. */
 export class NodeSession {
   readonly node: string;
-  /** Whether a newer connection of the node took over. */
-  replaced = false;
+  /** Address of the peer. */
+  readonly address: string;
+  /** The newer connection of the node that took over. */
+  successor: NodeSession | undefined;
   /** Whether the node carries the annotation of this cloudcore, or is about to. */
   annotated = false;
   readonly #ws: WebSocket;
@@ -49,8 +51,9 @@ export class NodeSession {
   #loggedAt = -Infinity;
   #suppressed = 0;
 
-  constructor(node: string, ws: WebSocket, components: SessionComponents) {
+  constructor(node: string, address: string, ws: WebSocket, components: SessionComponents) {
     this.node = node;
+    this.address = address;
     this.#ws = ws;
     this.#c = components;
     this.#lastKeepalive = components.clock.now();
@@ -65,9 +68,8 @@ export class NodeSession {
       components.log.warning("Connection failed", { node, reason: error.message });
     });
     ws.on("close", (code: number) => {
-      components.log.info("Node disconnected", { node, code });
       this.#ended = true;
-      components.onEnd(this);
+      components.onEnd(this, code);
     });
   }
 

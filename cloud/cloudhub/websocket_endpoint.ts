@@ -69,7 +69,8 @@ export function webSocketEndpoint(
       isConnected: (node) => hub.isConnected(node),
     });
     if (decision.accept) {
-      server.handleUpgrade(request, socket, head, (ws) => hub.accept(decision.node, ws));
+      const from = request.socket.remoteAddress ?? "unknown";
+      server.handleUpgrade(request, socket, head, (ws) => hub.accept(decision.node, from, ws));
       return;
     }
     metrics.connections.inc(1, { result: decision.reason });
