@@ -108,12 +108,15 @@ export interface ParseLimits {
   maxChars?: number;
   /** Deepest nesting of arrays and objects. @default 200 */
   maxDepth?: number;
+  /** Most values, and members of objects, in it. @default 1000000: an object that etcd takes cannot have as many */
+  maxValues?: number;
   /** Longest string in header or route, in UTF-16 units. @default 8192: a Kubernetes path is at most a few names of 253 */
   maxFieldChars?: number;
 }
 
 export const DEFAULT_MAX_CHARS = 32 * 1024 * 1024;
 export const DEFAULT_MAX_DEPTH = 200;
+const DEFAULT_MAX_VALUES = 1_000_000;
 const DEFAULT_MAX_FIELD_CHARS = 8192;
 
 /**
@@ -136,7 +139,7 @@ export function parseJson(text: string, limits: ParseLimits = {}): unknown {
       `Cannot read a message of ${text.length} characters: the limit is ${maxChars}`,
     );
   }
-  const long = scan(text, limits.maxDepth ?? DEFAULT_MAX_DEPTH);
+  const long = scan(text, limits.maxDepth ?? DEFAULT_MAX_DEPTH, limits.maxValues ?? DEFAULT_MAX_VALUES);
   try {
     return long.length === 0 ? JSON.parse(text) : unmark(JSON.parse(mark(text, long)));
   } catch (cause) {
@@ -156,6 +159,7 @@ interface Span {
   end: number;
 }
 
+const COMMA = 0x2c;
 /** From so many digits on an integer may lose some of them. */
 const LONG_DIGITS = 16;
 const isDigit = (c: number) => c >= 0x30 && c <= 0x39;
@@ -165,10 +169,16 @@ const isFraction = (c: number) => c === 0x2e || c === 0x65 || c === 0x45;
 /** Whether an integer prints as it was read, as 100000000000000000000 does. */
 const isExact = (digits: string) => String(Number(digits)) === digits;
 
-/** Checks how deep a text is nested and finds its long integers. @throws {StatusError} BadRequest */
-function scan(text: string, maxDepth: number): Span[] {
+/**
+ * Checks how deep a text is nested and how many values it has, and finds its long integers. What is made of small values takes many
+ * times the memory and the time of its text.
+ * @throws {StatusError} BadRequest, RequestEntityTooLarge
+ */
+function scan(text: string, maxDepth: number, maxValues: number): Span[] {
   const long: Span[] = [];
   let depth = 0;
+  // One at the beginning of each array and object, one behind each comma.
+  let values = 0;
   let inString = false;
   for (let i = 0; i < text.length; i++) {
     const c = text.charCodeAt(i);
@@ -176,8 +186,14 @@ function scan(text: string, maxDepth: number): Span[] {
       if (c === 0x5c) i++;
       else if (c === 0x22) inString = false;
     } else if (c === 0x22) inString = true;
-    else if (c === 0x7b || c === 0x5b) {
-      if (++depth > maxDepth) {
+    else if (c === COMMA || c === 0x7b || c === 0x5b) {
+      if (++values > maxValues) {
+        throw new StatusError(
+          "RequestEntityTooLarge",
+          `Cannot read the message: it has more than ${maxValues} values`,
+        );
+      }
+      if (c !== COMMA && ++depth > maxDepth) {
         throw new StatusError(
           "BadRequest",
           `Cannot read the message: it is nested more than ${maxDepth} deep`,
@@ -334,7 +350,12 @@ export function printMessage(message: Message): string {
   return JSON.stringify(messageToJson(message)).replace(/[<>&\u2028\u2029]/g, (c) => GO_ESCAPES[c]!) + "\n";
 }
 
-const UNBOUNDED: ParseLimits = { maxChars: Infinity, maxDepth: Infinity, maxFieldChars: Infinity };
+const UNBOUNDED: ParseLimits = {
+  maxChars: Infinity,
+  maxDepth: Infinity,
+  maxValues: Infinity,
+  maxFieldChars: Infinity,
+};
 
 /**
  * How messages cross from one compartment to another: as text, in which no number loses a digit. What comes from outside was held

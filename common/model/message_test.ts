@@ -89,6 +89,24 @@ Deno.test("parseMessage() refuses what is not a message", async (t) => {
       reason: "RequestEntityTooLarge",
     });
   });
+  await t.step("more values than the limit, wherever they stand", () => {
+    const limits = { maxValues: 10 };
+    parseMessage('{"content":[1,[],{"a":2,"b":"[{,"},"x,y,z"]}', limits);
+    for (const content of ["[1,2,3,4,5,6,7,8,9,0]", '[[],[],[],[],{"a":1}]']) {
+      assert.throws(() => parseMessage(`{"content":${content}}`, limits), {
+        reason: "RequestEntityTooLarge",
+        message: "Cannot read the message: it has more than 10 values",
+      });
+    }
+    assert.throws(() => parseMessage(`{"content":[${"[],".repeat(1_000_000)}0]}`), {
+      reason: "RequestEntityTooLarge",
+    });
+  });
+});
+
+Deno.test("MESSAGE_TEXT has no bounds", () => {
+  const content = Array(1_000_001).fill(0);
+  assert.deepEqual(MESSAGE_TEXT.decode(MESSAGE_TEXT.encode({ ...GOOD, content })), { ...GOOD, content });
 });
 
 Deno.test("parseMessage() accepts a message cut to nothing at every byte or refuses it, but never crashes", () => {

@@ -30,7 +30,11 @@ const FRAMES: ReadonlyArray<[name: string, text: () => string]> = [
   ["text that is longer once it is printed as Go prints it", () => frame({}, "<".repeat(6 * MIB))],
   [
     "numbers that are longer once they are printed",
-    () => frame({}, null).replace(/null}$/, `[${Array(1_600_000).fill("1e20").join(",")}]}`),
+    () => frame({}, null).replace(/null}$/, `[${"1e20,".repeat(995_000)}"${"x".repeat(11_750_000)}"]}`),
+  ],
+  [
+    "more values than are read",
+    () => frame({}, null).replace(/null}$/, `[${"[],".repeat(4_000_000)}0]}`),
   ],
   [
     "nesting as deep as it may be",
