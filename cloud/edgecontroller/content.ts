@@ -9,6 +9,15 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** About how many characters a JSON value takes as text. */
+export function sizeOf(value: unknown): number {
+  if (typeof value === "string") return value.length + 2;
+  if (typeof value !== "object" || value === null) return 8;
+  let size = 8;
+  for (const [key, item] of Object.entries(value)) size += key.length + sizeOf(item);
+  return size;
+}
+
 const bad = (what: string, expected: string) =>
   new StatusError("BadRequest", `Cannot read ${what}: ${expected} is expected`);
 

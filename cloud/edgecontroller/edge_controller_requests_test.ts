@@ -330,6 +330,25 @@ Deno.test("edgeController() refuses more than it can take from one node, and ser
   assert.equal(contentOf<ConfigMap>(first).kind, "ConfigMap");
 });
 
+Deno.test("edgeController() keeps few large messages of one node waiting", async () => {
+  const { promise: gate, resolve } = Promise.withResolvers<void>();
+  await using rig = new Rig({
+    queueCharsPerNode: 10_000,
+    kube: { intercept: async ({ verb }) => verb === "patch" ? await gate : undefined },
+  });
+  await connected(rig);
+  const patch = { status: { message: "m".repeat(6000) } };
+  const resource = "node/edge-1/default/podpatch/web";
+  const asked = await Promise.all(Array.from({ length: 3 }, () => rig.give("patch", resource, patch)));
+  const last = await rig.until(({ header }) => header.parentMsgId === asked.at(-1)!.header.msgId);
+  assert.match(String(errorOf(last).message), /asks faster than it is answered/);
+  resolve();
+  for (const { header } of asked.slice(0, 2)) {
+    const reply = await rig.until(({ header: { parentMsgId } }) => parentMsgId === header.msgId);
+    assert.equal(contentOf<{ Err: unknown }>(reply).Err, null);
+  }
+});
+
 Deno.test("edgeController() stores events of a node under its name, not without end, and answers none", async () => {
   await using rig = new Rig();
   const from = await connected(rig);

@@ -11,16 +11,21 @@ export interface LanesOptions {
   workersPerNode: PerLane;
   /** Tasks of one node that may wait in one lane. */
   queuePerNode: PerLane;
+  /** Characters that tasks of one node that wait in one lane may hold; one may always wait. */
+  queueCharsPerNode: number;
 }
 
 interface Task {
   key: string;
+  chars: number;
   work: () => Promise<void>;
 }
 
 interface NodeQueue {
   node: string;
   waiting: Task[];
+  /** What those hold. */
+  chars: number;
   busy: Set<string>;
 }
 
@@ -46,7 +51,10 @@ export class Lanes {
   #idle: Array<() => void> = [];
 
   constructor(options: LanesOptions) {
-    const { workers, workersPerNode, queuePerNode } = options;
+    const { workers, workersPerNode, queuePerNode, queueCharsPerNode } = options;
+    if (!(queueCharsPerNode >= 1)) {
+      throw new RangeError(`Cannot work with ${queueCharsPerNode} characters: at least 1 is needed`);
+    }
     for (const numbers of [workers, workersPerNode, queuePerNode]) {
       for (const [lane, number] of Object.entries(numbers)) {
         if (!Number.isInteger(number) || number < 1) {
@@ -58,20 +66,29 @@ export class Lanes {
   }
 
   /**
-   * Takes a task; false when too many of the node wait already.
+   * Takes a task; false when too many, or too large ones, of the node wait already.
+   * @param task its key, and the characters that it holds
    * @param work never rejects
    */
-  push(lane: Lane, node: string, key: string, work: () => Promise<void>): boolean {
+  push(
+    lane: Lane,
+    node: string,
+    { key, chars = 0 }: { key: string; chars?: number },
+    work: () => Promise<void>,
+  ): boolean {
     if (this.#stopped) return false;
+    const { queuePerNode, queueCharsPerNode } = this.#options;
     const state = this.#lanes[lane];
     let queue = state.queues.get(node);
     if (queue === undefined) {
-      queue = { node, waiting: [], busy: new Set() };
+      queue = { node, waiting: [], chars: 0, busy: new Set() };
       state.queues.set(node, queue);
       state.turns.push(queue);
     }
-    if (queue.waiting.length >= this.#options.queuePerNode[lane]) return false;
-    queue.waiting.push({ key, work });
+    if (queue.waiting.length >= queuePerNode[lane]) return false;
+    if (queue.waiting.length > 0 && queue.chars + chars > queueCharsPerNode) return false;
+    queue.waiting.push({ key, chars, work });
+    queue.chars += chars;
     this.#pump(lane);
     return true;
   }
@@ -101,6 +118,7 @@ export class Lanes {
       const [queue] = state.turns.splice(at, 1) as [NodeQueue];
       state.turns.push(queue);
       const [task] = queue.waiting.splice(nextTask(queue), 1) as [Task];
+      queue.chars -= task.chars;
       state.active++;
       queue.busy.add(task.key);
       task.work().finally(() => {

@@ -17,6 +17,7 @@ export const DEFAULT_OPTIONS: Required<Omit<EdgeControllerOptions, "advertiseAdd
   workers: { heartbeat: 50, status: 50, bulk: 50 },
   workersPerNode: { heartbeat: 2, status: 4, bulk: 4 },
   queuePerNode: { heartbeat: 64, status: 1000, bulk: 1000 },
+  queueCharsPerNode: 16 * 1024 * 1024,
 };
 
 /** The options with what was left out. @throws {RangeError} when a time is not positive; {TypeError} without an address */

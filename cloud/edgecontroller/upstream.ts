@@ -18,6 +18,7 @@ import {
 } from "../../common/model/mod.ts";
 import type { Clock, Logger } from "../../common/module/mod.ts";
 import { type AuthorizationIndex, authorize, type Decision, forbidden, NodeRefusal } from "./authorize.ts";
+import { sizeOf } from "./content.ts";
 import type { EdgeIndex } from "./edge_index.ts";
 import { EVENT_HANDLERS } from "./event_handlers.ts";
 import type { EdgeView, Handler, HandlerContext, Handlers } from "./handler.ts";
@@ -130,12 +131,14 @@ export class Upstream {
         );
       }
       const requests = parseRequests(how, message);
+      const chars = Math.ceil(sizeOf(message.content) / requests.length);
       for (request of requests) {
         if (how.reply === "none" && !this.#mayReport(node)) {
           this.#components.requests.inc(1, { kind: request.kind, result: "Dropped" });
           continue;
         }
-        this.#enqueue(how, `${how.group}/${namespace}/${request.name}`, request, message, signal);
+        const key = `${how.group}/${namespace}/${request.name}`;
+        this.#enqueue(how, { key, chars }, request, message, signal);
       }
     } catch (error) {
       const status = findStatusError(error) ??
@@ -166,13 +169,13 @@ export class Upstream {
 
   #enqueue(
     how: RequestTraits,
-    key: string,
+    task: { key: string; chars: number },
     request: UpstreamRequest,
     message: Message,
     signal: AbortSignal,
   ): void {
     const received = this.#components.clock.now();
-    const taken = this.#lanes.push(how.lane, request.nodeName, key, async () => {
+    const taken = this.#lanes.push(how.lane, request.nodeName, task, async () => {
       await this.#answer(how, request, message, signal);
       this.#components.seconds.observe((this.#components.clock.now() - received) / 1000, { lane: how.lane });
     });
