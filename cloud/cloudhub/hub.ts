@@ -106,7 +106,7 @@ export class Hub {
       log,
       metrics,
       signal: this.#c.signal,
-      onMessage: (session, message) => this.#receive(session, message),
+      onMessage: (session, message, bytes) => this.#receive(session, message, bytes),
       onEnd: (session, code) => this.#end(session, code),
     });
     if (older !== undefined) older.successor = session;
@@ -169,7 +169,7 @@ export class Hub {
     return this.#c.targets.edgeController(newMessage(route, node), { signal: this.#c.signal });
   }
 
-  #receive(session: NodeSession, message: Message): void {
+  #receive(session: NodeSession, message: Message, bytes: number): void {
     const action = decideUpstream(message, session.node);
     switch (action.kind) {
       case "nothing":
@@ -204,8 +204,7 @@ export class Hub {
             resource: message.route.resource,
           });
         }
-        const size = typeof message.content === "string" ? message.content.length : ASSUMED_CHARS;
-        return session.enqueue(() => send(action.message, { signal: this.#c.signal }), size);
+        return session.enqueue(() => send(action.message, { signal: this.#c.signal }), bytes);
       }
     }
   }
@@ -404,9 +403,6 @@ export class Hub {
     await Promise.all([...sessions.map((session) => session.idle), ...this.#background]);
   }
 }
-
-/** What a message that is not a string is taken to hold, for the bound on what waits. */
-const ASSUMED_CHARS = 16 * 1024;
 
 function toItem(
   message: Message,

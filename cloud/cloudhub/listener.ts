@@ -46,6 +46,11 @@ interface Guarded {
   asked: boolean;
 }
 
+/** What a socket reads from; the runtime's types leave it out. */
+interface WithHandle {
+  _handle?: { readStop(): void; readStart(): void } | null;
+}
+
 /** One accepted TCP connection: the runtime hands out different objects for it below and above TLS. */
 const keyOfPeer = (socket: { remoteAddress?: string; remotePort?: number }) =>
   `${socket.remoteAddress} ${socket.remotePort}`;
@@ -81,6 +86,12 @@ export async function listenTls(spec: ListenerSpec): Promise<Listener> {
       sockets.delete(key);
       guarded.delete(key);
     });
+  });
+  // A TLS socket of the runtime that is paused goes on reading from the one below it, and keeps what it reads without bound.
+  server.on("secureConnection", (tlsSocket) => {
+    const below = sockets.get(keyOfPeer(tlsSocket)) as WithHandle | undefined;
+    tlsSocket.on("pause", () => below?._handle?.readStop());
+    tlsSocket.on("resume", () => below?._handle?.readStart());
   });
   server.on("tlsClientError", (error, tlsSocket) => {
     spec.onDrop?.("handshake");

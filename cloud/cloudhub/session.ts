@@ -12,8 +12,8 @@ export interface SessionComponents {
   clock: Clock;
   log: Logger;
   metrics: HubMetrics;
-  /** Handles a message of the node; a promise holds back the messages after it. */
-  onMessage: (session: NodeSession, message: Message) => void;
+  /** Handles a message of the node. @param bytes how large it came */
+  onMessage: (session: NodeSession, message: Message, bytes: number) => void;
   /** Aborts when cloudhub stops. */
   signal: AbortSignal;
   /** The socket is closed; the code is 1006 where the peer took no part in that. */
@@ -27,6 +27,12 @@ const WRITE_TIMEOUT_MS = 30_000;
 /** Messages of a node that may wait for a module before the node is no longer read from. */
 const PAUSE_COUNT = 64;
 const PAUSE_CHARS = 4 * 1024 * 1024;
+/** A node may keep cloudhub busy for this share of the time: one that sends more would be all that is heard. */
+const TIME_SHARE = 1 / 4;
+/** How far ahead of its share a node may be before it is not read from, milliseconds: a large message now and then. */
+const TIME_AHEAD_MS = 250;
+/** No message takes as long: more is the clock that was set. */
+const MAX_MESSAGE_MS = 10_000;
 const LOG_INTERVAL_MS = 10_000;
 
 /** One connection of one node. It has no timers: the hub sweeps all sessions. */
@@ -47,6 +53,11 @@ export class NodeSession {
   #work: Array<{ run: () => Promise<void>; chars: number }> = [];
   #workChars = 0;
   #working: Promise<void> | undefined;
+  /** Characters of replies beside the pool that the socket has not taken. */
+  #unsentChars = 0;
+  /** Time the node's messages took that its share has not paid for yet. */
+  #owedMs = 0;
+  #sweptAt: number;
   #paused = false;
   #loggedAt = -Infinity;
   #suppressed = 0;
@@ -56,7 +67,7 @@ export class NodeSession {
     this.address = address;
     this.#ws = ws;
     this.#c = components;
-    this.#lastKeepalive = components.clock.now();
+    this.#lastKeepalive = this.#sweptAt = components.clock.now();
     ws.on("message", (data: Buffer, isBinary: boolean) => this.#receive(data, isBinary));
     ws.on("ping", (data: Buffer) => {
       // A peer that sends pings and reads nothing must not fill the memory.
@@ -75,9 +86,17 @@ export class NodeSession {
 
   #receive(data: Buffer, isBinary: boolean): void {
     if (this.#ended) return;
-    const { metrics, onMessage } = this.#c;
+    const { metrics, clock } = this.#c;
     metrics.frames.inc(1, { direction: "in" });
     metrics.bytes.inc(data.length, { direction: "in" });
+    const began = clock.now();
+    this.#handle(data, isBinary);
+    this.#owedMs += Math.min(Math.max(0, clock.now() - began), MAX_MESSAGE_MS);
+    this.#adjustReading();
+  }
+
+  #handle(data: Buffer, isBinary: boolean): void {
+    const { metrics, onMessage } = this.#c;
     let message: Message;
     try {
       // ws has checked the encoding of text already.
@@ -89,7 +108,7 @@ export class NodeSession {
       this.warn("Ignored a frame that is not a message", { reason: errorText(error), bytes: data.length });
       return;
     }
-    onMessage(this, message);
+    onMessage(this, message, data.length);
   }
 
   /** Logs about this node's input, a line in ten seconds at most. */
@@ -117,10 +136,7 @@ export class NodeSession {
   enqueue(run: () => Promise<void>, chars = 0): void {
     this.#work.push({ run, chars });
     this.#workChars += chars;
-    if (!this.#paused && (this.#work.length >= PAUSE_COUNT || this.#workChars >= PAUSE_CHARS)) {
-      this.#paused = true;
-      this.#ws.pause();
-    }
+    this.#adjustReading();
     this.#working ??= this.#drain().finally(() => this.#working = undefined);
   }
 
@@ -133,13 +149,21 @@ export class NodeSession {
         this.warn("Cannot hand over a message of a node", { reason: errorText(error) });
       }
       this.#workChars -= work.chars;
-      if (this.#paused && this.#work.length < PAUSE_COUNT / 4) {
-        this.#paused = false;
-        // Keepalives could not be read meanwhile.
-        this.keepalive();
-        this.#ws.resume();
-      }
+      this.#adjustReading();
     }
+  }
+
+  /** Reads from the node, unless it is ahead: of the modules, of its own reading, or of its share of the time. */
+  #adjustReading(): void {
+    if (this.#ended) return;
+    const isAhead = this.#work.length >= (this.#paused ? PAUSE_COUNT / 4 : PAUSE_COUNT) ||
+      this.#workChars >= PAUSE_CHARS || this.#unsentChars >= HIGH_WATER_BYTES || this.#owedMs > TIME_AHEAD_MS;
+    if (isAhead === this.#paused) return;
+    this.#paused = isAhead;
+    if (isAhead) return this.#ws.pause();
+    // Keepalives could not be read meanwhile.
+    this.keepalive();
+    this.#ws.resume();
   }
 
   /** Resolves when all work for other modules is done. */
@@ -159,9 +183,16 @@ export class NodeSession {
     }
   }
 
-  /** Sends a message outside of the pool. */
+  /** Sends a message outside of the pool. A node that asks for more than it reads is not read from. */
   send(message: Message): void {
-    if (!this.#ended && this.#ws.readyState === WebSocket.OPEN) this.#write(printMessage(message));
+    if (this.#ended || this.#ws.readyState !== WebSocket.OPEN) return;
+    const text = printMessage(message);
+    this.#unsentChars += text.length;
+    this.#write(text, () => {
+      this.#unsentChars -= text.length;
+      this.#adjustReading();
+    });
+    this.#adjustReading();
   }
 
   #write(text: string, then?: () => void): void {
@@ -177,6 +208,9 @@ export class NodeSession {
   /** Ends the session when its time is up, sends again what was not acknowledged. */
   sweep(now: number, keepaliveIntervalMs: number): void {
     if (this.#ended) return;
+    this.#owedMs = Math.max(0, this.#owedMs - Math.max(0, now - this.#sweptAt) * TIME_SHARE);
+    this.#sweptAt = now;
+    this.#adjustReading();
     if (this.#paused) this.#lastKeepalive = now;
     if (now - this.#lastKeepalive >= keepaliveIntervalMs) {
       this.#c.log.warning("Ending a session: no keepalive", {
