@@ -158,7 +158,7 @@ async function run(
 
     const running = [
       keeper.run(nextToken, stop.signal),
-      sweepAll(clock, stop.signal, [() => https.sweep(), () => websocket.sweep(), () => hub.sweep()]),
+      sweepAll(clock, stop.signal, [() => https.sweep(), () => websocket.sweep(), () => hub.sweep(SWEEP_MS)]),
       deliverAll(inbox, hub, stop.signal),
     ];
     const ended = running.map((work) =>

@@ -62,6 +62,7 @@ export class Hub {
   readonly #behind = new Set<string>();
   readonly #rivals: Rivals;
   readonly #tellTooLarge: ReturnType<typeof tooLarge>;
+  #sweptAt: number;
   #droppedLoggedAt = -Infinity;
   /** Modules that are not enabled and were asked for. */
   readonly #missing = new Set<UpstreamTarget>();
@@ -71,6 +72,7 @@ export class Hub {
     this.#options = options;
     this.#rivals = new Rivals(components);
     this.#tellTooLarge = tooLarge(components);
+    this.#sweptAt = components.clock.now();
   }
 
   /** Nodes with a session. */
@@ -389,10 +391,20 @@ export class Hub {
     this.#background.add(kept);
   }
 
-  /** Ends what is out of time and sends again what was not acknowledged. */
-  sweep(): void {
+  /**
+   * Ends what is out of time and sends again what was not acknowledged.
+   * @param everyMs how often it is called
+   */
+  sweep(everyMs: number): void {
     const now = this.#c.clock.now();
-    for (const session of this.#open) session.sweep(now, this.#options.keepaliveIntervalMs);
+    const lateMs = now - this.#sweptAt - everyMs;
+    this.#sweptAt = now;
+    // A process that stood still read no keepalives, and a clock that was set tells nothing about nodes.
+    const isTimeKnown = Math.abs(lateMs) <= everyMs;
+    for (const session of this.#open) {
+      if (!isTimeKnown) session.startOver();
+      session.sweep(now, this.#options.keepaliveIntervalMs);
+    }
     this.#catchUp();
   }
 

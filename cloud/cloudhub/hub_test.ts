@@ -3,6 +3,7 @@ import type { Event } from "../../common/api/core_v1.ts";
 import { CONFIG_MAPS, EVENTS, NODES } from "../../common/kubeclient/mod.ts";
 import { type Message, newMessage } from "../../common/model/mod.ts";
 import { FakeClock } from "../../common/module/fake_clock.ts";
+import type { Clock } from "../../common/module/mod.ts";
 import { createAuthority, loadAuthority } from "../../common/pki/mod.ts";
 import {
   credentialsOf,
@@ -413,6 +414,49 @@ Deno.test("a node without keepalives is disconnected, one with them is not", asy
   }
   assert.deepEqual(await silent.closed, { code: 1008, reason: "no keepalive for 30 s" });
   await flushed(alive);
+});
+
+/** The machine's clock as the hub sees it, which a test can put forward or back without anybody waking meanwhile. */
+function settableClock(): {
+  clock: Clock;
+  advance: (ms: number) => Promise<void>;
+  jump: (ms: number) => void;
+} {
+  const fake = new FakeClock(Date.now());
+  let offsetMs = 0;
+  return {
+    clock: { now: () => fake.now() + offsetMs, sleep: (ms, options) => fake.sleep(ms, options) },
+    advance: (ms) => fake.advance(ms),
+    jump: (ms) => offsetMs += ms,
+  };
+}
+
+async function isEndedAsSilent(hub: RunningHub, edge: TestEdge): Promise<void> {
+  await until(() => hub.logged.some((line) => line.includes("no keepalive")), "the session is ended");
+  assert.deepEqual(await edge.closed, { code: 1008, reason: "no keepalive for 30 s" });
+}
+
+Deno.test("a cloudcore that stood still gives nodes their time anew", async () => {
+  const { clock, advance, jump } = settableClock();
+  await using hub = await startHub({}, { clock });
+  await using edge = await hub.connect("edge-1");
+  edge.send(KEEPALIVE());
+  await flushed(edge);
+  jump(90_000);
+  await advance(29_000);
+  edge.send(KEEPALIVE());
+  await flushed(edge);
+  await advance(31_000);
+  await isEndedAsSilent(hub, edge);
+});
+
+Deno.test("a cloudcore whose clock was set back still notices nodes that are silent", async () => {
+  const { clock, advance, jump } = settableClock();
+  await using hub = await startHub({}, { clock });
+  await using edge = await hub.connect("edge-1");
+  jump(-3_600_000);
+  await advance(32_000);
+  await isEndedAsSilent(hub, edge);
 });
 
 Deno.test("what is not acknowledged is sent again with the same id, every 5 s", async () => {

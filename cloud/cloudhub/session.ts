@@ -205,6 +205,12 @@ export class NodeSession {
     });
   }
 
+  /** Nothing is known about how long the node said and took nothing: it has all of its time from now on. */
+  startOver(): void {
+    this.keepalive();
+    this.#stalledSince = 0;
+  }
+
   /** Ends the session when its time is up, sends again what was not acknowledged. */
   sweep(now: number, keepaliveIntervalMs: number): void {
     if (this.#ended) return;
