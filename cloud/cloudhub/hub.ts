@@ -72,7 +72,7 @@ export class Hub {
     this.#options = options;
     this.#rivals = new Rivals(components);
     this.#tellTooLarge = tooLarge(components);
-    this.#sweptAt = components.clock.now();
+    this.#sweptAt = components.clock.elapsed();
   }
 
   /** Nodes with a session. */
@@ -339,7 +339,7 @@ export class Hub {
   #drop(reason: string, { route }: Message, text: string): void {
     const { clock, log, metrics } = this.#c;
     metrics.dropped.inc(1, { reason });
-    const now = clock.now();
+    const now = clock.elapsed();
     const fields = {
       reason: text,
       source: route.source,
@@ -396,13 +396,12 @@ export class Hub {
    * @param everyMs how often it is called
    */
   sweep(everyMs: number): void {
-    const now = this.#c.clock.now();
-    const lateMs = now - this.#sweptAt - everyMs;
+    const now = this.#c.clock.elapsed();
+    // A process that stood still read no keepalives.
+    const stoodStill = now - this.#sweptAt > 2 * everyMs;
     this.#sweptAt = now;
-    // A process that stood still read no keepalives, and a clock that was set tells nothing about nodes.
-    const isTimeKnown = Math.abs(lateMs) <= everyMs;
     for (const session of this.#open) {
-      if (!isTimeKnown) session.startOver();
+      if (stoodStill) session.startOver();
       session.sweep(now, this.#options.keepaliveIntervalMs);
     }
     this.#catchUp();

@@ -79,7 +79,7 @@ export async function listenTls(spec: ListenerSpec): Promise<Listener> {
       if (oldest === socket) return;
     }
     sockets.set(key, socket);
-    guarded.set(key, { socket, deadline: clock.now() + spec.handshakeTimeoutMs, asked: false });
+    guarded.set(key, { socket, deadline: clock.elapsed() + spec.handshakeTimeoutMs, asked: false });
     // Errors of a socket end that socket; TLS and HTTP report them above.
     socket.on("error", (error: Error) => log.debug("Socket failed", { reason: error.message }));
     socket.on("close", () => {
@@ -107,7 +107,7 @@ export async function listenTls(spec: ListenerSpec): Promise<Listener> {
     const entry = guarded.get(keyOfPeer(request.socket));
     if (entry !== undefined && !entry.asked) {
       entry.asked = true;
-      entry.deadline = clock.now() + spec.requestTimeoutMs;
+      entry.deadline = clock.elapsed() + spec.requestTimeoutMs;
     }
     spec.onRequest(request, response);
   });
@@ -127,7 +127,7 @@ export async function listenTls(spec: ListenerSpec): Promise<Listener> {
   return {
     port,
     sweep() {
-      const now = clock.now();
+      const now = clock.elapsed();
       for (const [key, { socket, deadline }] of guarded) {
         if (now < deadline) continue;
         guarded.delete(key);

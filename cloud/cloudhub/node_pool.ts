@@ -35,7 +35,7 @@ interface Slot {
   sent: { item: PoolItem; resends: number; dueAt: number } | undefined;
   /** Times the resends were used up. */
   rounds: number;
-  /** Not to be sent before; Unix milliseconds. */
+  /** Not to be sent before. */
   notBefore: number;
   /** Not to be sent, nor what was added after it, until it is released. */
   held: boolean;
@@ -50,7 +50,7 @@ const DEFAULT_RESENDS = 4;
 
 /**
  * The messages that wait for one node: those to be acknowledged, of which only the newest of each object is kept, and those
- * sent once. Pure state: time and chance come in as arguments, the caller does the sending.
+ * sent once. Pure state: time, in milliseconds that only grow, and chance come in as arguments, the caller does the sending.
  */
 export class NodePool {
   readonly #limits: Required<PoolLimits>;

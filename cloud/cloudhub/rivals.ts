@@ -10,18 +10,18 @@ const APART_MS = 600_000;
  * once for as long as it goes on.
  */
 export class Rivals {
-  readonly #clock: Pick<Clock, "now">;
+  readonly #clock: Pick<Clock, "elapsed">;
   readonly #log: Logger;
   readonly #nodes = new Map<string, { count: number; at: number }>();
 
-  constructor({ clock, log }: { clock: Pick<Clock, "now">; log: Logger }) {
+  constructor({ clock, log }: { clock: Pick<Clock, "elapsed">; log: Logger }) {
     this.#clock = clock;
     this.#log = log;
   }
 
   /** A session of which the peer was still there was ended by a newer one; both by their addresses. */
   takenOver(node: string, older: string, newer: string): void {
-    const now = this.#clock.now();
+    const now = this.#clock.elapsed();
     for (const [name, { at }] of this.#nodes) if (now - at > APART_MS) this.#nodes.delete(name);
     const count = (this.#nodes.get(node)?.count ?? 0) + 1;
     this.#nodes.set(node, { count, at: now });
@@ -38,6 +38,7 @@ export class Rivals {
   /** Whether it was told of this node and goes on: that one of them comes or goes is then no news. */
   areKnown(node: string): boolean {
     const seen = this.#nodes.get(node);
-    return seen !== undefined && seen.count >= TAKEN_OVER_COUNT && this.#clock.now() - seen.at <= APART_MS;
+    return seen !== undefined && seen.count >= TAKEN_OVER_COUNT &&
+      this.#clock.elapsed() - seen.at <= APART_MS;
   }
 }
