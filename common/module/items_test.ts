@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { itemsUntil } from "./items.ts";
 import { Mailbox } from "./mailbox.ts";
+import { survivors } from "./survivors.ts";
 
 Deno.test("itemsUntil() gives the items in order and ends when the mailbox is closed", async () => {
   const mailbox = new Mailbox<number>("test", 4);
@@ -22,4 +23,18 @@ Deno.test("itemsUntil() ends at the abort although the mailbox stays open", asyn
     queueMicrotask(() => controller.abort());
   }
   assert.deepEqual(seen, [1]);
+});
+
+Deno.test("itemsUntil() lets go of what it gave", async () => {
+  const mailbox = new Mailbox<object>("test", 100);
+  const controller = new AbortController();
+  const given: WeakRef<object>[] = [];
+  const reading = (async () => {
+    for await (const item of itemsUntil(mailbox, controller.signal)) given.push(new WeakRef(item));
+  })();
+  for (let i = 0; i < 100; i++) await mailbox.send({ i });
+  assert.ok(await survivors(given) < 5);
+  assert.equal(given.length, 100);
+  controller.abort();
+  await reading;
 });

@@ -14,7 +14,7 @@ import {
   printObjectResource,
   unwrapResponse,
 } from "../../common/model/mod.ts";
-import type { Inbox, Logger, Send } from "../../common/module/mod.ts";
+import { type Inbox, itemsUntil, type Logger, type Send } from "../../common/module/mod.ts";
 import type { EdgedEvent, KubeApi, PodEvent } from "./kube_api.ts";
 import { isObjectName, parsePod, parseRemovedPod } from "./parse_pod.ts";
 import type { Timers } from "./timers.ts";
@@ -113,22 +113,13 @@ export function metaClient({ inbox, metaManager, timers, log }: MetaClientCompon
       return pending.size;
     },
     async run(onEvent, signal) {
-      const messages = inbox[Symbol.asyncIterator]();
-      const ended = Promise.withResolvers<{ done: true; value: undefined }>();
-      const stop = () => ended.resolve({ done: true, value: undefined });
-      if (signal.aborted) stop();
-      signal.addEventListener("abort", stop, { once: true });
       try {
-        for (;;) {
-          const next = await Promise.race([messages.next(), ended.promise]);
-          if (next.done) break;
-          const message = next.value;
+        for await (const message of itemsUntil(inbox, signal)) {
           const answer = message.header.parentMsgId && pending.get(message.header.parentMsgId);
           if (answer) answer(message);
           else deliver(message, onEvent);
         }
       } finally {
-        signal.removeEventListener("abort", stop);
         closed.abort();
       }
     },

@@ -9,6 +9,7 @@ import {
   newResponse,
 } from "../../common/model/mod.ts";
 import { Mailbox, silentLogger } from "../../common/module/mod.ts";
+import { survivors } from "../../common/module/survivors.ts";
 import type { EdgedEvent } from "./kube_api.ts";
 import { MAX_PENDING, metaClient, readEvents, REPLY_TIMEOUT_MS } from "./meta_client.ts";
 import { testPod } from "./testing.ts";
@@ -276,4 +277,23 @@ Deno.test("readEvents() hears of the link", () => {
     );
   assert.deepEqual(read("cloud_connected"), [{ type: "connection", connected: true }]);
   assert.deepEqual(read("cloud_disconnected"), [{ type: "connection", connected: false }]);
+});
+
+Deno.test("metaClient() lets go of messages that were delivered", async () => {
+  await using bench = start();
+  const given: WeakRef<object>[] = [];
+  for (let i = 0; i < 100; i++) {
+    const route = {
+      source: "metamanager",
+      group: "edged",
+      operation: "update",
+      resource: "default/configmap/a",
+    };
+    const message = newMessage(route, { metadata: { name: "a" }, data: { i: String(i) } });
+    given.push(new WeakRef(message));
+    await bench.inbox.send(message);
+    await bench.clock.advance(0);
+  }
+  assert.equal(bench.events.length, 100);
+  assert.ok(await survivors(given) < 5);
 });
