@@ -3,6 +3,7 @@ import { createLogger, silentLogger, systemClock } from "../../../common/module/
 import { containerConfig, isKind, newPod, sandboxConfig, untilState } from "./contract.ts";
 import { dockerRuntime } from "./docker.ts";
 import { DEMO_IMAGE, dockerAnswers, ensureImages, PAUSE } from "./docker_support.ts";
+import { survivors } from "../../../common/module/survivors.ts";
 import { type ProcessCall, type Processes, ProcessTimeoutError, systemProcesses } from "./processes.ts";
 import type { ContainerConfig, ContainerRuntime, PodIdentity, PodSandboxConfig } from "./types.ts";
 
@@ -392,6 +393,17 @@ Deno.test("dockerRuntime tells that the engine is away, whatever the way", async
       Array.fromAsync(scriptedRuntime(scripted([])).events(new AbortController().signal)),
       isKind("unavailable"),
     ));
+});
+
+Deno.test("systemProcesses() lets go of what a program wrote while it goes on, though it says nothing else", async () => {
+  const given: WeakRef<object>[] = [];
+  for await (const { bytes } of systemProcesses(systemClock).stream({ binary: "yes", args: [] }).chunks) {
+    given.push(new WeakRef(bytes));
+    if (given.length < 100) continue;
+    assert.ok(await survivors(given) < 10);
+    break;
+  }
+  assert.equal(given.length, 100);
 });
 
 Deno.test("systemProcesses() bounds time and output, and ends what it started", async (t) => {

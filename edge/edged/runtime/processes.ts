@@ -164,21 +164,36 @@ async function feed(stdin: WritableStream<Uint8Array>, text: string): Promise<vo
   }
 }
 
-/** Both streams as they come; each chunk is taken before the next of its stream is read. */
+/** Both streams as they come, of each stream one chunk at a time. */
 async function* merge(
   stdout: ReadableStream<Uint8Array>,
   stderr: ReadableStream<Uint8Array>,
 ): AsyncGenerator<ProcessChunk> {
   const readers = { stdout: stdout.getReader(), stderr: stderr.getReader() };
-  const next = async (from: ProcessChunk["from"]) => ({ from, ...await readers[from].read() });
-  const waiting = new Map([["stdout", next("stdout")], ["stderr", next("stderr")]] as const);
+  // Not Promise.race: a stream that stays silent would keep every chunk of the other one, 64 KiB each.
+  const arrived: Array<{ from: ProcessChunk["from"]; bytes: Uint8Array | undefined } | { error: unknown }> =
+    [];
+  let wake = () => {};
+  const read = (from: ProcessChunk["from"]) =>
+    readers[from].read().then(
+      ({ value }) => arrived.push({ from, bytes: value }),
+      (error) => arrived.push({ error }),
+    ).then(() => wake());
+  const open = new Set<ProcessChunk["from"]>(["stdout", "stderr"]);
+  for (const from of open) read(from);
   try {
-    while (waiting.size > 0) {
-      const { from, value } = await Promise.race(waiting.values());
-      if (value === undefined) waiting.delete(from);
+    while (open.size > 0) {
+      const next = arrived.shift();
+      if (next === undefined) {
+        await new Promise<void>((resolve) => wake = resolve);
+        continue;
+      }
+      if ("error" in next) throw next.error;
+      const { from, bytes } = next;
+      if (bytes === undefined) open.delete(from);
       else {
-        waiting.set(from, next(from));
-        yield { from, bytes: value };
+        read(from);
+        yield { from, bytes };
       }
     }
   } finally {
