@@ -135,6 +135,7 @@ async function run(
         kube,
         taskManager,
         metrics,
+        clock,
         log,
         certificates: {
           authority,

@@ -2,11 +2,12 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { errorText, findStatusError, isNotFound, StatusError } from "../../common/errors/mod.ts";
 import { type KubeReader, NODES } from "../../common/kubeclient/mod.ts";
 import { CloudModule, type Message, newMessage, parseJson } from "../../common/model/mod.ts";
-import type { Logger, Send } from "../../common/module/mod.ts";
+import { type Clock, type Logger, type Send, throttle } from "../../common/module/mod.ts";
 import type { Der } from "../../common/pki/mod.ts";
 import { peerCertificate } from "./listener.ts";
 import type { HubMetrics } from "./metrics.ts";
 import { answerCertificateRequest, type NodeCertificateComponents } from "./node_certificates.ts";
+import { isNodeName } from "./node_name.ts";
 
 /** What the handlers of the HTTPS endpoint use. */
 export interface HttpsComponents {
@@ -15,7 +16,15 @@ export interface HttpsComponents {
   /** Absent when no task manager runs. */
   taskManager: Send<Message> | undefined;
   metrics: HubMetrics;
+  clock: Clock;
   log: Logger;
+}
+
+/** What the handlers of one endpoint share. */
+interface HttpsContext extends HttpsComponents {
+  bodies: BodyBudget;
+  /** Tells of a refusal, since anybody can bring about as many as he likes: some at once, then one each second. */
+  complain: (message: string, fields: Record<string, unknown>) => void;
 }
 
 /** What a method and a path ask for. */
@@ -32,6 +41,12 @@ export type HttpsRoute =
 /** Limits of request bodies, bytes. Upstream: kubeedge common/constants/default.go @ 16cd854 */
 const MAX_CSR_BYTES = 1024 * 1024;
 const MAX_STATUS_BYTES = 3 * 1024 * 1024;
+/** What of all bodies may be held at a time, beside the first part of each: nobody need be known to send one. */
+const MAX_BODIES_BYTES = 32 * 1024 * 1024;
+const FREE_BODY_BYTES = 64 * 1024;
+/** Refusals that are logged before they are held to one each second. */
+const COMPLAINTS = 20;
+const COMPLAINT_INTERVAL_MS = 1_000;
 
 /**
  * Finds the route; a slash at the end does not count. Pure.
@@ -77,8 +92,13 @@ interface Answer {
 export function httpsHandler(
   components: HttpsComponents,
 ): (request: IncomingMessage, response: ServerResponse) => void {
+  const context = {
+    ...components,
+    bodies: new BodyBudget(),
+    complain: complainer(components),
+  };
   return (request, response) => {
-    answer(request, components).catch((error): Answer => {
+    answer(request, context).catch((error): Answer => {
       components.log.error("Cannot answer a request", error, { method: request.method, path: request.url });
       return { status: 500, body: "internal error" };
     }).then(async ({ status, body, allow }) => {
@@ -97,7 +117,23 @@ export function httpsHandler(
   };
 }
 
-async function answer(request: IncomingMessage, components: HttpsComponents): Promise<Answer> {
+function complainer({ clock, log }: Pick<HttpsComponents, "clock" | "log">): HttpsContext["complain"] {
+  const sparsely = throttle(clock, COMPLAINT_INTERVAL_MS);
+  let left = COMPLAINTS;
+  let at = clock.elapsed();
+  return (message, fields) => {
+    const now = clock.elapsed();
+    if (now - at >= COMPLAINTS * COMPLAINT_INTERVAL_MS) left = COMPLAINTS;
+    at = now;
+    if (left > 0) {
+      left--;
+      return log.warning(message, fields);
+    }
+    sparsely((suppressed) => log.warning(message, { ...fields, ...(suppressed > 0 && { suppressed }) }));
+  };
+}
+
+async function answer(request: IncomingMessage, components: HttpsContext): Promise<Answer> {
   const route = routeHttps(request.method ?? "GET", request.url ?? "/");
   switch (route.kind) {
     case "ca":
@@ -125,7 +161,7 @@ async function answer(request: IncomingMessage, components: HttpsComponents): Pr
   }
 }
 
-async function certificate(request: IncomingMessage, components: HttpsComponents): Promise<Answer> {
+async function certificate(request: IncomingMessage, components: HttpsContext): Promise<Answer> {
   const { headers } = request;
   const node = headers.nodename;
   const usages = headers.extkeyusages;
@@ -134,20 +170,21 @@ async function certificate(request: IncomingMessage, components: HttpsComponents
     authorization: headers.authorization ?? "",
     extKeyUsages: typeof usages === "string" ? usages : "",
     peerCertificate: peerCertificate(request),
-    csr: () => readBody(request, MAX_CSR_BYTES),
+    csr: () => readBody(request, MAX_CSR_BYTES, components.bodies),
   }, components.certificates);
   components.metrics.joins.inc(1, { result: decided.result });
   if (decided.status === 200) {
     components.log.info("Signed a node certificate", { node, result: decided.result });
     return { status: 200, body: decided.body };
   }
-  components.log.warning("Refused a node certificate", { node, reason: decided.text, from: peerOf(request) });
+  components.complain("Refused a node certificate", { node, reason: decided.text, from: peerOf(request) });
   return { status: decided.status, body: decided.text };
 }
 
 const peerOf = (request: IncomingMessage) => request.socket.remoteAddress;
 
 async function node(name: string, { kube, log }: HttpsComponents): Promise<Answer> {
+  if (!isNodeName(name)) return { status: 404, body: "Node not found" };
   try {
     await kube.get(NODES, { name });
     return { status: 200, body: "Node found" };
@@ -175,14 +212,15 @@ async function status(
   operation: string,
   resourceOf: (content: Record<string, unknown>) => string,
   kind: keyof typeof UNREADABLE,
-  { taskManager, log }: HttpsComponents,
+  { taskManager, bodies, complain }: HttpsContext,
 ): Promise<Answer> {
   let bytes: Der;
   try {
-    bytes = await readBody(request, MAX_STATUS_BYTES);
+    bytes = await readBody(request, MAX_STATUS_BYTES, bodies);
   } catch (error) {
     const status = findStatusError(error);
     if (status === undefined) throw error;
+    if (status.reason === "TooManyRequests") return { status: 503, body: status.message };
     const what = status.reason === "RequestEntityTooLarge"
       ? "Request entity too large"
       : "failed to get req body";
@@ -199,7 +237,7 @@ async function status(
   }
   const resource = resourceOf(content as Record<string, unknown>);
   if (taskManager === undefined) {
-    log.warning("Refused a task status: modules.taskManager is not enabled", {
+    complain("Refused a task status: modules.taskManager is not enabled", {
       resource,
       from: peerOf(request),
     });
@@ -237,8 +275,45 @@ function discardRest(request: IncomingMessage): Promise<void> {
   });
 }
 
-/** The whole body. @throws {StatusError} RequestEntityTooLarge over the limit, BadRequest when it is cut off */
-function readBody(request: IncomingMessage, limitBytes: number): Promise<Der> {
+/** Counts what is held of the bodies of all requests. */
+class BodyBudget {
+  #held = 0;
+
+  /** Takes room for more of a body; false when there is none. */
+  take(bytes: number): boolean {
+    if (this.#held + bytes > MAX_BODIES_BYTES) return false;
+    this.#held += bytes;
+    return true;
+  }
+
+  giveBack(bytes: number): void {
+    this.#held -= bytes;
+  }
+}
+
+/**
+ * The whole body.
+ * @throws {StatusError} RequestEntityTooLarge over the limit, BadRequest when it is cut off, TooManyRequests while too much is read
+ */
+async function readBody(request: IncomingMessage, limitBytes: number, budget: BodyBudget): Promise<Der> {
+  let taken = 0;
+  const take = (bytes: number) => {
+    if (!budget.take(bytes)) return false;
+    taken += bytes;
+    return true;
+  };
+  try {
+    return await collectBody(request, limitBytes, take);
+  } finally {
+    budget.giveBack(taken);
+  }
+}
+
+function collectBody(
+  request: IncomingMessage,
+  limitBytes: number,
+  take: (bytes: number) => boolean,
+): Promise<Der> {
   const tooLarge = () =>
     new StatusError(
       "RequestEntityTooLarge",
@@ -248,13 +323,23 @@ function readBody(request: IncomingMessage, limitBytes: number): Promise<Der> {
     if (Number(request.headers["content-length"] ?? 0) > limitBytes) return reject(tooLarge());
     const chunks: Uint8Array[] = [];
     let length = 0;
-    request.on("data", (chunk: Uint8Array) => {
+    const collect = (chunk: Uint8Array): void => {
       length += chunk.length;
-      if (length > limitBytes) {
-        request.pause();
-        reject(tooLarge());
-      } else chunks.push(chunk);
-    });
+      const isTooLarge = length > limitBytes;
+      if (!isTooLarge && (length <= FREE_BODY_BYTES || take(chunk.length))) {
+        chunks.push(chunk);
+        return;
+      }
+      request.off("data", collect);
+      request.pause();
+      chunks.length = 0;
+      reject(
+        isTooLarge
+          ? tooLarge()
+          : new StatusError("TooManyRequests", "too many requests are being read: try again later"),
+      );
+    };
+    request.on("data", collect);
     request.on("end", () => {
       const whole = new Uint8Array(length);
       let at = 0;

@@ -17,7 +17,7 @@ import {
   printEcKeyPem,
   printPem,
 } from "../../common/pki/mod.ts";
-import { listenTls } from "./listener.ts";
+import { leastMissed, listenTls, networkOf } from "./listener.ts";
 import { FakeClock } from "../../common/module/fake_clock.ts";
 import { credentialsOf, httpsCall, join, startHub, until } from "./_testing.ts";
 
@@ -197,6 +197,7 @@ Deno.test("the HTTPS endpoint bounds bodies and names what it does not know", as
     ["a node that is there", "GET", "/node/edge-1", 200, "Node found"],
     ["a node that is not", "GET", "/node/edge-9", 404, "Node not found"],
     ["no node", "GET", "/node/", 404, "404: Page Not Found"],
+    ["what is not the name of a node", "GET", "/node/%2e%2e", 404, "Node not found"],
     ["a malformed escape", "GET", "/node/%zz", 400, "400 Bad Request"],
   ];
   for (const [name, method, path, status, text] of rows) {
@@ -230,6 +231,17 @@ Deno.test("the HTTPS endpoint bounds bodies and names what it does not know", as
     });
     assert.equal(answer.status, 500);
     assert.match(answer.text, /larger than 1048576 bytes/);
+  });
+  await t.step("a body over the limit whose length is not told", async () => {
+    const text = " ".repeat(3 * 1024 * 1024 + 1);
+    const body = `${text.length.toString(16)}\r\n${text}\r\n0\r\n\r\n`;
+    const socket = connectTls({ host: "127.0.0.1", port: hub.ports.https, ca: hub.ca });
+    let answer = "";
+    socket.on("data", (data) => answer += String(data));
+    socket.write(`POST /nodeupgrade HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${body}`);
+    await new Promise<void>((resolve) => socket.on("close", () => resolve()));
+    assert.match(answer, /^HTTP\/1\.1 400 /);
+    assert.match(answer, /Request entity too large: .*larger than 3145728 bytes$/);
   });
   await t.step("a body over the limit is not read before it is known who asks", async () => {
     const answer = await hub.request("/edge.crt", { body: new Uint8Array(1024 * 1024 + 1) });
@@ -320,6 +332,70 @@ Deno.test("a request whose body never ends is dropped after 30 s, whoever sent i
     return await Promise.race([all, Promise.resolve(false)]);
   }, "all three are dropped");
   assert.ok(clock.now() - Date.now() >= 29_000);
+});
+
+Deno.test("clients that nobody knows take neither all connections nor much memory", async () => {
+  await using hub = await startHub();
+  const stuck = (body: string) => {
+    const socket = connectTls({ host: "127.0.0.1", port: hub.ports.https, ca: hub.ca });
+    socket.on("error", () => {});
+    const head = `POST /nodeupgrade HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length + 1}\r\n\r\n`;
+    return new Promise<typeof socket>((resolve) => socket.write(head + body, () => resolve(socket)));
+  };
+  const body = " ".repeat(3 * 1024 * 1024 - 1);
+  const send = () => hub.request("/nodeupgrade", { method: "POST", body });
+  const large = await Promise.all(Array.from({ length: 10 }, () => stuck(body)));
+  await until(async () => (await send()).status === 503, "too much is read");
+  assert.equal((await send()).text, "too many requests are being read: try again later");
+  const small = await Promise.all(Array.from({ length: 300 }, () => stuck("")));
+  assert.equal((await join(hub, "edge-1")).status, 200);
+  for (const socket of [...large, ...small]) socket.destroy();
+  await until(async () => (await send()).status === 400, "there is room again");
+});
+
+Deno.test("refusals that anybody can bring about are logged now and then", async () => {
+  const clock = new FakeClock(Date.now());
+  await using hub = await startHub({}, { clock });
+  const lines = () => hub.logged.filter((line) => line.includes("Refused a node certificate"));
+  for (let i = 0; i < 30; i++) await hub.request("/edge.crt", { headers: { NodeName: `edge-${i}` } });
+  assert.equal(lines().length, 21);
+  await clock.advance(2_000);
+  await hub.request("/edge.crt");
+  assert.match(lines().at(-1)!, /suppressed=9$/m);
+});
+
+Deno.test("leastMissed() names one of the peer with most connections, who asked last of all", async (t) => {
+  const entry = (name: string) => ({ name, peer: name[0]!, asked: name[1] === "+" });
+  const rows: Array<[names: string, expected: string | undefined]> = [
+    ["", undefined],
+    ["a+ b+", undefined],
+    ["a+ b- c-", "b-"],
+    ["b- a+1 a+2", "a+1"],
+    ["b- a+1 a-2 a-3", "a-2"],
+    ["a+ b-1 b-2 c-1 c-2 c-3", "c-1"],
+  ];
+  for (const [names, expected] of rows) {
+    await t.step(names || "none", () => {
+      const entries = names === "" ? [] : names.split(" ").map(entry);
+      assert.equal(leastMissed(entries)?.name, expected);
+    });
+  }
+});
+
+Deno.test("networkOf() tells who may use an address", async (t) => {
+  const rows: Array<[address: string, network: string]> = [
+    ["192.0.2.7", "192.0.2.7"],
+    ["::ffff:192.0.2.7", "192.0.2.7"],
+    ["2001:DB8:1:2:3:4:5:6", "2001:db8:1:2"],
+    ["2001:db8:1:2::9", "2001:db8:1:2"],
+    ["2001:db8::3:4:5:6", "2001:db8:0:0"],
+    ["2001:db8::2:3:4:5:6", "2001:db8:0:2"],
+    ["::1", "0:0:0:0"],
+    ["", ""],
+  ];
+  for (const [address, network] of rows) {
+    await t.step(address, () => assert.equal(networkOf(address), network));
+  }
 });
 
 Deno.test("listenTls() makes room for one more client by dropping one that says nothing", async () => {

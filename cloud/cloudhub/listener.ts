@@ -18,7 +18,7 @@ export interface ListenerSpec {
   caCertificate: Der;
   /** "require" refuses clients without a certificate of the CA; "request" leaves that to the handlers. */
   clientCertificates: "require" | "request";
-  /** Sockets that may be open at a time. One more takes the place of the oldest that has not asked for anything yet. */
+  /** Sockets that may be open at a time. One more takes the place of one that {@linkcode leastMissed} names. */
   maxConnections: number;
   /** Until TLS and the head of the first request are through, milliseconds. */
   handshakeTimeoutMs: number;
@@ -39,8 +39,11 @@ export interface Listener extends AsyncDisposable {
   sweep(): void;
 }
 
-interface Guarded {
+/** A connection that is not a session. */
+export interface Guarded {
   socket: Socket;
+  /** Whom it counts for. */
+  peer: string;
   deadline: number;
   /** Whether the head of a request was read. */
   asked: boolean;
@@ -54,6 +57,33 @@ interface WithHandle {
 /** One accepted TCP connection: the runtime hands out different objects for it below and above TLS. */
 const keyOfPeer = (socket: { remoteAddress?: string; remotePort?: number }) =>
   `${socket.remoteAddress} ${socket.remotePort}`;
+
+/**
+ * The connection that makes room for one more: of the peer that has most of them, so that nobody who opens many keeps others out;
+ * one that said nothing before one that asked, the oldest first. Undefined where no peer has two and all have asked.
+ */
+export function leastMissed<T extends Pick<Guarded, "peer" | "asked">>(guarded: Iterable<T>): T | undefined {
+  const all = [...guarded];
+  let most: T[] = [];
+  for (const entries of Map.groupBy(all, ({ peer }) => peer).values()) {
+    if (entries.length > most.length) most = entries;
+  }
+  if (most.length < 2) return all.find(({ asked }) => !asked);
+  return most.find(({ asked }) => !asked) ?? most[0];
+}
+
+/** Who may use any address of it is one peer: an IPv4 address, or 64 bits of an IPv6 address. */
+export function networkOf(address: string): string {
+  const [, mapped] = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address) ?? [];
+  if (mapped !== undefined || !address.includes(":")) return mapped ?? address;
+  const [head = "", tail] = address.toLowerCase().split("::", 2);
+  const [before, after] = [head, tail ?? ""].map((part) => part === "" ? [] : part.split(":")) as [
+    string[],
+    string[],
+  ];
+  const zeros = Array(Math.max(0, 8 - before.length - after.length)).fill("0");
+  return [...before, ...zeros, ...after].slice(0, 4).join(":");
+}
 
 /**
  * Binds an HTTPS server that asks for client certificates.
@@ -74,12 +104,13 @@ export async function listenTls(spec: ListenerSpec): Promise<Listener> {
     const key = keyOfPeer(socket);
     if (sockets.size >= spec.maxConnections) {
       spec.onDrop?.("limit");
-      const oldest = guarded.values().find((entry) => !entry.asked)?.socket ?? socket;
-      oldest.destroy();
-      if (oldest === socket) return;
+      const dropped = leastMissed(guarded.values())?.socket ?? socket;
+      dropped.destroy();
+      if (dropped === socket) return;
     }
     sockets.set(key, socket);
-    guarded.set(key, { socket, deadline: clock.elapsed() + spec.handshakeTimeoutMs, asked: false });
+    const deadline = clock.elapsed() + spec.handshakeTimeoutMs;
+    guarded.set(key, { socket, peer: networkOf(socket.remoteAddress ?? ""), deadline, asked: false });
     // Errors of a socket end that socket; TLS and HTTP report them above.
     socket.on("error", (error: Error) => log.debug("Socket failed", { reason: error.message }));
     socket.on("close", () => {
