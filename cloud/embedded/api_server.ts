@@ -64,7 +64,11 @@ export class ApiServer {
   /** Answers a request; never rejects. */
   async handle(request: Request): Promise<Response> {
     const { metrics, now } = this.#components;
-    const url = new URL(request.url);
+    const url = URL.parse(request.url);
+    if (url === null) {
+      const status = new StatusError("BadRequest", "the Host header is not the name of a host");
+      return jsonResponse(JSON.stringify(status.toStatus()), { status: status.code });
+    }
     const path = modernWatch(url.pathname.replace(/\/+$/, "") || "/", url.searchParams);
     const asked = parseResourcePath(path);
     const attributes = attributesOf(request, path, asked, url.searchParams);

@@ -516,6 +516,18 @@ Deno.test("a watcher that does not read is cut off; the others go on", async () 
   assert.ok(chars < 200 * 100_000, `all ${chars} arrived`);
 });
 
+Deno.test("a Host that is none is answered as a bad request", async () => {
+  await using plane = await startControlPlane();
+  const { port, caCertificate } = plane.endpoint;
+  using conn = await Deno.connectTls({ hostname: "127.0.0.1", port, caCerts: [caCertificate] });
+  await conn.write(
+    new TextEncoder().encode("GET /version HTTP/1.1\r\nHost: a b[\r\nConnection: close\r\n\r\n"),
+  );
+  const answer = await new Response(conn.readable).text();
+  assert.match(answer, /^HTTP\/1\.1 400 Bad Request\r\n/);
+  assert.match(answer, /"reason":"BadRequest"/);
+});
+
 Deno.test("watches are bounded, and one that its client leaves makes room", async () => {
   await using api = await startControlPlane({ watches: { watches: 1 } });
   const first = await api.fetch(`${CONFIG_MAPS}?watch=1`);

@@ -15,7 +15,10 @@ export function attributesOf(
 ): Attributes {
   if (asked === undefined) return { kind: "path", verb: pathVerb(method), path };
   const { group, resource, subresource } = asked;
-  const selected = namedBySelector(query.get("fieldSelector"));
+  // What is made has the name that its object says, whatever is selected beside.
+  const selected = method === "GET" || method === "HEAD"
+    ? namedBySelector(query.get("fieldSelector"))
+    : undefined;
   const name = asked.name ?? selected;
   // A namespace is within itself.
   const namespace = group === "" && resource === "namespaces" ? asked.name : asked.namespace;

@@ -323,3 +323,24 @@ Deno.test("/metrics tells requests, objects and watches, to who may ask", async 
   const monitor = { "impersonate-user": "m", "impersonate-group": "system:monitoring" };
   assert.equal((await plane.request("GET", "/metrics", undefined, monitor)).status, 200);
 });
+
+Deno.test("a right to one object is a right to select it, and to make none", async () => {
+  await using plane = await startControlPlane();
+  const bob = await account(plane, "bob");
+  await plane.request("POST", `${IN_DEFAULT}/roles`, {
+    metadata: { name: "one" },
+    rules: [{
+      apiGroups: [""],
+      resources: ["configmaps"],
+      resourceNames: ["one"],
+      verbs: ["create", "list", "deletecollection"],
+    }],
+  });
+  await grant(plane, "bob", { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "one" });
+  const path = "/api/v1/namespaces/default/configmaps?fieldSelector=metadata.name%3Done";
+  assert.equal((await bob("GET", path)).status, 200);
+  const made = await bob("POST", path, { metadata: { name: "other" } });
+  assert.equal(made.status, 403);
+  assert.match(message(made), /cannot create resource "configmaps"/);
+  assert.equal((await bob("DELETE", path)).status, 403);
+});
