@@ -109,8 +109,17 @@ function redact(name: string, value: unknown): unknown {
 const MAX_TEXT_CHARS = 4096;
 
 function redactText(text: string): string {
-  const safe = text.replace(SECRET_TEXT, "REDACTED");
+  // What would be cut anyway is not searched: the search may take the square of the length.
+  const safe = text.slice(0, 2 * MAX_TEXT_CHARS).replace(SECRET_TEXT, "REDACTED");
   return safe.length > MAX_TEXT_CHARS ? `${safe.slice(0, MAX_TEXT_CHARS)}…` : safe;
+}
+
+/** What terminals obey or do not show, and JSON leaves as it is: C1 controls, separators of lines, directions of writing. */
+const UNSEEN = /[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+
+/** A value as JSON in which everything is seen. */
+function printValue(value: unknown): string {
+  return JSON.stringify(value).replace(UNSEEN, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 /** A record as klog writes it: `I1120 16:08:01.123456   12345 edgehub] "Connected" node="edge-1"`. */
@@ -121,12 +130,12 @@ export function printText({ time, level, name, message, fields }: LogRecord): st
     two(at.getMinutes())
   }:${two(at.getSeconds())}.${String(at.getMilliseconds()).padStart(3, "0")}000`;
   let line = `${LETTER[level]}${stamp} ${String(Deno.pid).padStart(7)} ${name}] ${
-    JSON.stringify(redactText(message))
+    printValue(redactText(message))
   }`;
   for (const [key, value] of Object.entries(fields)) {
     if (value === undefined) continue;
     const safe = redact(key, value);
-    line += ` ${key}=${typeof safe === "string" ? JSON.stringify(safe) : String(safe)}`;
+    line += ` ${key}=${typeof safe === "string" ? printValue(safe) : String(safe)}`;
   }
   return line + "\n";
 }
@@ -136,7 +145,7 @@ export function printJson({ time, level, name, message, fields }: LogRecord): st
   const safe = Object.fromEntries(
     Object.entries(fields).filter(([, v]) => v !== undefined).map(([k, v]) => [k, redact(k, v)]),
   );
-  return JSON.stringify({
+  return printValue({
     ts: new Date(time).toISOString(),
     level,
     logger: name,

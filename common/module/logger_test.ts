@@ -40,6 +40,24 @@ Deno.test("createLogger() writes JSON with fields of the child", () => {
   });
 });
 
+Deno.test("createLogger() prints nothing that a terminal obeys, and nothing unseen", () => {
+  const value = "a\u001b[31m\n\u009b31m\u202eb\u2028\u200b\u007f";
+  const seen = String.raw`a\u001b[31m\n\u009b31m\u202eb\u2028\u200b\u007f`;
+  for (const format of ["text", "json"] as const) {
+    const { log, lines } = capture({ format });
+    log.warning(value, { value });
+    assert.equal(lines[0]!.split(`"${seen}"`).length, 3, lines[0]);
+    assert.match(lines[0]!, /^[\x20-\x7e]+\n$/);
+    if (format === "json") assert.equal(JSON.parse(lines[0]!).value, value);
+  }
+});
+
+Deno.test("createLogger() cuts what is long before it looks for secrets", () => {
+  const { log, lines } = capture();
+  log.info("long", { value: "-eyJ".repeat(1_000_000) });
+  assert.ok(lines[0]!.length < 4300);
+});
+
 Deno.test("createLogger() never prints a secret", async (t) => {
   const jwt = `eyJhbGciOiJIUzI1NiJ9.${"eyJleHAiOjE3MDAwMDAwMDB9"}.c2lnbmF0dXJl`;
   const rows: Array<[string, Record<string, unknown>, string]> = [
