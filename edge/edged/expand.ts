@@ -10,12 +10,18 @@ const MAX_EXPANDED_CHARS = 128 * 1024;
  * @throws {RangeError} when the result is longer than one argument may be
  */
 export function expandVariables(text: string, lookup: (name: string) => string | undefined): string {
-  const expanded = text.replace(/\$(?:\$|\(([^)]*)\))/g, (whole, name: string | undefined) => {
-    if (name === undefined) return "$";
-    return lookup(name) ?? whole;
-  });
-  if (expanded.length > MAX_EXPANDED_CHARS) {
+  const check = (chars: number) => {
+    if (chars <= MAX_EXPANDED_CHARS) return;
     throw new RangeError(`Cannot expand a text: the result is longer than ${MAX_EXPANDED_CHARS} characters`);
-  }
+  };
+  let grown = 0;
+  const expanded = text.replace(/\$(?:\$|\(([^)]*)\))/g, (whole, name: string | undefined, at: number) => {
+    const value = name === undefined ? "$" : lookup(name) ?? whole;
+    // Before the result is made: even that of a short text may be longer than memory is.
+    check(at + grown + value.length);
+    grown += value.length - whole.length;
+    return value;
+  });
+  check(expanded.length);
   return expanded;
 }

@@ -18,3 +18,17 @@ Deno.test("expandVariables() replaces what is known and leaves the rest", () => 
   }
   assert.throws(() => expandVariables("$(A)".repeat(9), () => "x".repeat(100_000)), RangeError);
 });
+
+Deno.test("expandVariables() stops where the result is too long", () => {
+  const value = "x".repeat(100_000);
+  let asked = 0;
+  const lookup = () => {
+    asked++;
+    return value;
+  };
+  assert.throws(() => expandVariables("$(A)".repeat(4_000), lookup), RangeError);
+  assert.equal(asked, 2);
+  assert.throws(() => expandVariables("x".repeat(200_000), lookup), RangeError);
+  assert.equal(expandVariables("$(A)", lookup), value);
+  assert.equal(expandVariables("$(NAME)".repeat(30_000), () => "y"), "y".repeat(30_000));
+});
