@@ -1,5 +1,5 @@
 /** How cloudcore reaches the Kubernetes API, and what it must be allowed for that. */
-import { errorText, findStatusError } from "../common/errors/mod.ts";
+import { errorText, findStatusError, StatusError } from "../common/errors/mod.ts";
 import {
   createKubeClient,
   type CredentialSource,
@@ -72,8 +72,8 @@ export function asksForCredentials({ exec, oidc }: KubeClientConfig): boolean {
 }
 
 /**
- * Waits until the API server answers and takes the credential, however long; why it waits is told once. What this user may do
- * there is not looked at.
+ * Waits until a Kubernetes API server answers and takes the credential, however long; why it waits is told once. What this user may
+ * do there is not looked at.
  */
 export async function waitForApi(
   config: KubeClientConfig,
@@ -92,20 +92,38 @@ export async function waitForApi(
   let told = "";
   for (let attempt = 0;; attempt++) {
     try {
-      await kube.servedResources("", "v1", { signal });
-      return;
+      const served = await kube.servedResources("", "v1", { signal });
+      if (served.size > 0) return;
+      throw new StatusError("NotFound", "it serves nothing at /api/v1");
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       const status = findStatusError(error);
       if (status === undefined) throw error;
       if (status.code === 403) return;
-      // The client tells what it meets itself; what a command or an issuer says, it does not.
-      const isOwn = status.message.startsWith("Cannot get ") || status.message.startsWith("Cannot read ");
-      if (isOwn && status.message !== told) log.warning("Waiting for credentials", { err: status.message });
+      // That nothing is there and that a credential is refused is told by the client.
+      const isCredential = status.message.startsWith("Cannot get ");
+      const isTold = status.message.startsWith("Cannot reach ") || (status.code === 401 && !isCredential);
+      if (!isTold && status.message !== told) {
+        if (isCredential) log.warning("Waiting for credentials", { err: status.message });
+        else {
+          const { origin, server } = config;
+          log.warning("Waiting for the Kubernetes API server", {
+            server,
+            where: origin === undefined ? undefined : `${origin.server} of ${origin.file}`,
+            err: firstLine(status.message),
+            fix: "see that this is the address of a Kubernetes API server, and that it is well",
+          });
+        }
+      }
       told = status.message;
       await clock.sleep(backoffMs(attempt, RETRY, Math.random()), { signal });
     }
   }
+}
+
+/** Of an answer that may be a page. */
+function firstLine(text: string): string {
+  return text.trim().split("\n")[0]!.slice(0, 200);
 }
 
 /** Where the issuer of a user exchanges tokens, waiting for the issuer, however long; why it waits is told once. */

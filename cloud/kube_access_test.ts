@@ -103,6 +103,55 @@ Deno.test("waitForApi() goes on once the server answers, whatever this user may 
   await ended;
   await server.shutdown();
   assert.deepEqual(answers, []);
-  assert.equal(lines.length, 1, lines.join(""));
-  assert.match(lines[0]!, /does not take the credentials/);
+  assert.equal(lines.length, 2, lines.join(""));
+  assert.match(
+    lines[0]!,
+    /"Waiting for the Kubernetes API server" server="http.*err="no 500" fix="see that this/,
+  );
+  assert.match(lines[1]!, /does not take the credentials/);
+});
+
+Deno.test("waitForApi() waits for a server that is none of Kubernetes, and says once what it answers", async (t) => {
+  const others: Array<[string, () => Response, RegExp]> = [
+    ["a page", () => new Response("<html>\n<p>Hello", { status: 501 }), /err="<html>" fix=/],
+    [
+      "no such page",
+      () => new Response("404 page not found", { status: 404 }),
+      /err="it serves nothing at \/api\/v1"/,
+    ],
+    ["text", () => new Response("hello"), /err="Cannot read the answer of .*it is not JSON/],
+    [
+      "HTTPS spoken to as HTTP",
+      () => new Response("Client sent an HTTP request to an HTTPS server.\n", { status: 400 }),
+      /err="Client sent an HTTP request to an HTTPS server\."/,
+    ],
+  ];
+  for (const [name, other, expected] of others) {
+    await t.step(name, async () => {
+      let asked = 0;
+      const server = Deno.serve(
+        { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+        () => ++asked < 4 ? other() : Response.json({ resources: [{ name: "pods" }] }),
+      );
+      const clock = new FakeClock();
+      const lines: string[] = [];
+      const log = createLogger("kubernetes", { write: (line) => lines.push(line) });
+      const origin = { file: "/k", server: "clusters[0].cluster.server", ca: "", user: "", files: [] };
+      let done = false;
+      const ended = waitForApi({ server: `http://127.0.0.1:${server.addr.port}`, origin }, {
+        clock,
+        log,
+        signal: new AbortController().signal,
+      }).then(() => done = true);
+      while (!done) {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        await clock.advance(1_000);
+      }
+      await ended;
+      await server.shutdown();
+      assert.equal(lines.length, 1, lines.join(""));
+      assert.match(lines[0]!, /where="clusters\[0\]\.cluster\.server of \/k"/);
+      assert.match(lines[0]!, expected);
+    });
+  }
 });

@@ -1,6 +1,7 @@
 /** The program `cloudcore`. */
 import { pickLocalIP } from "../common/config/mod.ts";
 import { runCore } from "../common/core/mod.ts";
+import { findKubeConfigError } from "../common/kubeclient/mod.ts";
 import { cloudCore } from "./cloudcore.ts";
 import {
   type CloudCoreConfig,
@@ -19,6 +20,7 @@ if (import.meta.main) {
       print: (which) => printCloudCoreConfig(which, host()),
       load: (path) => loadCloudCoreConfig(path, checkSupported),
       logging: ({ logging }) => logging,
+      mistake: findKubeConfigError,
       run: (config, { signal, log, logging }) =>
         cloudCore(decideCloudCore(config, host()), { log, logging }).run(signal),
     }, Deno.args),

@@ -6,7 +6,6 @@
  * @module
  */
 import {
-  ConfigError,
   type ConfigReading,
   readConfig,
   readConfigText,
@@ -40,25 +39,11 @@ export function readCloudCoreConfig(
 
 /**
  * Reads a `cloudcore.yaml` file.
- * @throws {ConfigError} also when the file, or the kubeconfig it names, is missing or cannot be read
+ * @throws {ConfigError} also when the file is missing or cannot be read
  */
 export async function loadCloudCoreConfig(
   path: string,
   moreRules?: CloudCoreRules,
 ): Promise<ConfigReading<CloudCoreConfig>> {
-  const reading = readCloudCoreConfig(await readConfigText(path, "cloudcore"), path, moreRules);
-  const { kubeConfig } = reading.config.kubeAPIConfig;
-  if (kubeConfig === "") return reading;
-  try {
-    await Deno.stat(kubeConfig);
-    return reading;
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    const problem = {
-      path: "kubeAPIConfig.kubeConfig",
-      expected: "an existing file, or nothing when cloudcore runs in the cluster",
-      found: JSON.stringify(kubeConfig),
-    };
-    throw new ConfigError(path, [problem], reading.warnings);
-  }
+  return readCloudCoreConfig(await readConfigText(path, "cloudcore"), path, moreRules);
 }

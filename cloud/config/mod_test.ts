@@ -177,16 +177,11 @@ Deno.test("readCloudCoreConfig() refuses what cannot be", async (t) => {
   }
 });
 
-Deno.test("loadCloudCoreConfig() refuses a kubeconfig that is not there", async () => {
+Deno.test("loadCloudCoreConfig() says how to make a file that is not there", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const path = `${folder}/cloudcore.yaml`;
     await Deno.writeTextFile(path, `kubeAPIConfig: {kubeConfig: ${folder}/kubeconfig}`);
-    await assert.rejects(loadCloudCoreConfig(path), {
-      name: "ConfigError",
-      message: /kubeConfig: expected an existing file/,
-    });
-    await Deno.writeTextFile(`${folder}/kubeconfig`, "");
     assert.equal((await loadCloudCoreConfig(path)).config.kubeAPIConfig.kubeConfig, `${folder}/kubeconfig`);
     await assert.rejects(loadCloudCoreConfig(`${folder}/none`), {
       message: /cloudcore --minconfig > .*none/,

@@ -81,6 +81,7 @@ Deno.test("runCore() gives each outcome its exit code, and says why in one messa
       2,
       /^edgecore: Cannot use bad: 1 problem\n {2}bad: a: expected b, found c\n$/,
     ],
+    ["a mistake found while starting", ["--config", "mistaken"], 2, /"Cannot go on" err="wrong field"\n$/],
     ["an unknown flag", ["--nonsense"], 2, /--nonsense/],
   ];
   for (const [name, args, code, pattern] of rows) {

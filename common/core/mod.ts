@@ -29,6 +29,8 @@ export interface CoreSpec<C> {
   load(path: string): Promise<ConfigReading<C>>;
   /** What the configuration says of the log; flags come before it. */
   logging(config: C): Logging;
+  /** What of a failure is a mistake in what the user has written; undefined for everything else. @default nothing is */
+  mistake?(error: unknown): Error | undefined;
   /** Works until the signal aborts. */
   run(config: C, context: { signal: AbortSignal; log: Logger; logging: Required<Logging> }): Promise<void>;
 }
@@ -116,8 +118,9 @@ async function runUntilSignal<C>(
     log.info("Stopped");
     return 0;
   } catch (error) {
-    log.error("Cannot go on", error);
-    return 1;
+    const mistake = spec.mistake?.(error);
+    log.error("Cannot go on", mistake ?? error);
+    return mistake === undefined ? 1 : 2;
   } finally {
     for (const signal of STOP_SIGNALS) Deno.removeSignalListener(signal, onSignal);
   }

@@ -104,7 +104,7 @@ export class AccessReport {
     });
   }
 
-  #unauthorized({ cert }: Credential): void {
+  #unauthorized({ cert, token, username }: Credential): void {
     if (this.#isUnauthorized) return;
     this.#isUnauthorized = true;
     const { log, clock } = this.#components;
@@ -118,13 +118,25 @@ export class AccessReport {
         fix,
       });
     const fix = "write one that this cluster takes there; the file is read again when it changes";
-    if (cert === undefined) return tell("it is not, or no longer, one of this cluster's", fix);
+    if (cert === undefined) {
+      if (token !== undefined) return tell("it is not, or no longer, one of this cluster's", fix);
+      const why = username === undefined
+        ? "no credential is given"
+        : "API servers know no users with passwords";
+      return tell(why, "write a token or a client certificate there; the file is read again when it changes");
+    }
     // Only here is a certificate looked into, so the code for that is loaded only now.
-    import("./certificate_end.ts").then(({ certificateEnd }) => {
-      const ended = certificateEnd(cert);
-      if (ended === undefined) tell("the client certificate cannot be read", fix);
-      else if (ended.getTime() < clock.now()) {
-        tell(`the client certificate ended on ${ended.toISOString()}`, `renew it: ${fix}`);
+    import("./certificate_times.ts").then(({ certificateTimes }) => {
+      const times = certificateTimes(cert);
+      if (times === undefined) return tell("the client certificate cannot be read", fix);
+      const { notBefore, notAfter } = times;
+      if (notAfter.getTime() < clock.now()) {
+        tell(`the client certificate ended on ${notAfter.toISOString()}`, `renew it: ${fix}`);
+      } else if (notBefore.getTime() > clock.now()) {
+        tell(
+          `the client certificate is valid from ${notBefore.toISOString()}`,
+          "set the clocks of this machine and of the API server right, or write another certificate there",
+        );
       } else tell("the client certificate is from a CA that this cluster does not trust", fix);
     });
   }

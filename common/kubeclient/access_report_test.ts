@@ -3,6 +3,7 @@ import { StatusError } from "../errors/mod.ts";
 import { FakeClock } from "../module/fake_clock.ts";
 import { createLogger } from "../module/mod.ts";
 import { createAuthority, loadAuthority, printPem } from "../pki/mod.ts";
+import type { Credential } from "./credentials.ts";
 import { AccessReport, rightOf } from "./access_report.ts";
 
 function start(clock = new FakeClock()) {
@@ -110,4 +111,20 @@ Deno.test("AccessReport tells where a credential that is refused is written, and
   late.report.refused(LIST, refused, { cert: pem, key: "k" });
   while (late.lines.length === 0) await new Promise((resolve) => setTimeout(resolve));
   assert.match(late.lines[0]!, /why="the client certificate ended on 20\d\d-\d\d-\d\dT.*fix="renew it/);
+  const early = start(new FakeClock(Date.UTC(1980, 0, 1)));
+  early.report.refused(LIST, refused, { cert: pem, key: "k" });
+  while (early.lines.length === 0) await new Promise((resolve) => setTimeout(resolve));
+  assert.match(
+    early.lines[0]!,
+    /why="the client certificate is valid from \d{4}-\d\d-\d\dT.*fix="set the clocks of this machine/,
+  );
+  const users: Array<[Credential, RegExp]> = [
+    [{}, /why="no credential is given" fix="write a token or a client certificate there/],
+    [{ username: "ann", password: "x" }, /why="API servers know no users with passwords" fix="write a token/],
+  ];
+  for (const [credential, expected] of users) {
+    const { lines, report } = start();
+    report.refused(LIST, refused, credential);
+    assert.match(lines[0]!, expected);
+  }
 });

@@ -4,6 +4,7 @@ import { FakeClock } from "../module/fake_clock.ts";
 import { createLogger } from "../module/mod.ts";
 import { createKubeClient, type KubeClientOptions } from "./client.ts";
 import type { KubeClientConfig } from "./connection.ts";
+import type { Credential } from "./credentials.ts";
 import { CONFIG_MAPS, DEPLOYMENTS, PODS } from "./resources.ts";
 import type { KubeClient } from "./types.ts";
 
@@ -52,6 +53,39 @@ async function collect<T>(events: AsyncIterable<T>): Promise<T[]> {
   for await (const event of events) all.push(event);
   return all;
 }
+
+Deno.test("a request that the server took for anybody's is one whose credential it does not know", () =>
+  withServer(
+    () =>
+      Response.json({
+        kind: "Status",
+        code: 403,
+        reason: "Forbidden",
+        message: 'pods is forbidden: User "system:anonymous" cannot list resource "pods" in API group ""',
+      }, { status: 403 }),
+    async (client) => {
+      await assert.rejects(client.list(PODS), reason("Unauthorized"));
+    },
+    { username: "ann", password: "x" },
+  ));
+
+Deno.test("the time that a credential takes is not taken for the server's", async () => {
+  const clock = new FakeClock();
+  const given = Promise.withResolvers<Credential>();
+  await withServer(
+    () => Response.json(podAnswer("web")),
+    async (client, seen) => {
+      const asked = client.get(PODS, pod);
+      await clock.advance(60_000);
+      assert.equal(seen.length, 0);
+      given.resolve({ token: "late" });
+      assert.equal((await asked).metadata?.name, "web");
+      assert.equal(seen[0]!.headers.get("Authorization"), "Bearer late");
+    },
+    {},
+    { clock, credentials: { current: () => given.promise } },
+  );
+});
 
 Deno.test("createKubeClient() requests what the verbs mean", async (t) => {
   const object = { metadata: { name: "web", namespace: "default" } };

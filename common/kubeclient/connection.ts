@@ -130,8 +130,8 @@ export class Connection implements AsyncDisposable {
   /** Sends a request and reads the whole answer as JSON. */
   async json(request: ApiRequest): Promise<unknown> {
     const { timeoutMs = 30_000, limitBytes = 64 << 20 } = this.config;
-    return await this.#limited(request, timeoutMs, async (signal) => {
-      const response = await this.#send(request, signal);
+    return await this.#limited(request, timeoutMs, async (signal, credential) => {
+      const response = await this.#send(request, credential, signal);
       const text = await readText(response, limitBytes, `${request.method} ${this.server}${request.path}`);
       try {
         return JSON.parse(text);
@@ -154,10 +154,12 @@ export class Connection implements AsyncDisposable {
     if (body.aborted) onAbort();
     // Not removed once the headers are there: this is what ends the body.
     body.addEventListener("abort", onAbort, { once: true });
-    return await this.#limited(request, timeoutMs, (limited) => {
+    return await this.#limited(request, timeoutMs, (limited, credential) => {
       const onTimeout = () => stop.abort(limited.reason);
       limited.addEventListener("abort", onTimeout, { once: true });
-      return this.#send(request, stop.signal).finally(() => limited.removeEventListener("abort", onTimeout));
+      return this.#send(request, credential, stop.signal).finally(() =>
+        limited.removeEventListener("abort", onTimeout)
+      );
     });
   }
 
@@ -172,9 +174,9 @@ export class Connection implements AsyncDisposable {
   async #limited<R>(
     request: ApiRequest,
     timeoutMs: number,
-    work: (signal: AbortSignal) => Promise<R>,
+    work: (signal: AbortSignal, credential: Credential) => Promise<R>,
   ): Promise<R> {
-    const { clock } = this.#options;
+    const { clock, credentials } = this.#options;
     const over = new AbortController();
     const signals = [this.#closed.signal, over.signal];
     if (request.signal !== undefined) signals.push(request.signal);
@@ -182,6 +184,8 @@ export class Connection implements AsyncDisposable {
     for (let attempt = 0;; attempt++) {
       signal.throwIfAborted();
       await this.#throttle(signal);
+      // What gives it has a limit of its own, and the server no part in that.
+      const credential = await credentials.current(signal);
       const done = new AbortController();
       const timer = clock.sleep(timeoutMs, { signal: done.signal }).then(
         () =>
@@ -197,7 +201,7 @@ export class Connection implements AsyncDisposable {
       );
       let failure: StatusError;
       try {
-        return await work(signal);
+        return await work(signal, credential);
       } catch (error) {
         // The reason of the abort says more than what fetch makes of it.
         if (signal.aborted) throw signal.reason;
@@ -222,10 +226,10 @@ export class Connection implements AsyncDisposable {
     if (waitMs > 0) await clock.sleep(waitMs, { signal });
   }
 
-  async #send(request: ApiRequest, signal: AbortSignal): Promise<Response> {
+  async #send(request: ApiRequest, given: Credential, signal: AbortSignal): Promise<Response> {
     const { credentials, report } = this.#options;
     const kind: RequestKind = { method: request.method, path: request.path };
-    let credential = await credentials.current(signal);
+    let credential = given;
     let response: Response;
     try {
       response = await this.#fetch(request, credential, signal);
@@ -313,7 +317,9 @@ export class Connection implements AsyncDisposable {
       if (!(error instanceof SyntaxError)) throw error;
       status = { message: text.slice(0, 300).trim() };
     }
-    const error = normalizeTooLarge(normalizeExpired(statusErrorFrom(status, response.status)));
+    const error = normalizeAnonymous(
+      normalizeTooLarge(normalizeExpired(statusErrorFrom(status, response.status))),
+    );
     const after = Number(response.headers.get("Retry-After") ?? NaN);
     if (!Number.isFinite(after) || after < 0) return error;
     return new StatusError(error.reason, error.message, {
@@ -351,11 +357,18 @@ function whyUnreachable(cause: unknown, origin: KubeOrigin | undefined): string 
   if (/Expired|NotValidYet/.test(text)) {
     return "its certificate has ended or is not valid yet; renew it, and see that the clocks of both machines are right";
   }
+  if (/InvalidContentType/.test(text)) return "it does not speak TLS; is the port right, or is it http://";
   if (/certificate|handshake|tls/i.test(text)) return `the TLS handshake failed; is ${ca} right`;
   if (/dns error|lookup|resolve/i.test(text)) return "its name is not known to DNS here; check the name";
   if (/refused/i.test(text)) return "nothing listens there; is it running, and is the port right";
   if (/timed? ?out|unreachable|no route/i.test(text)) return "no answer; may this machine reach it";
   return "is it running, and may this machine reach it";
+}
+
+/** A server that lets anybody in takes a credential that it does not know for none: what is missing then is not a right. */
+function normalizeAnonymous(error: StatusError): StatusError {
+  if (error.code !== 403 || !/\bUser "system:anonymous" cannot /.test(error.message)) return error;
+  return new StatusError("Unauthorized", error.message, { cause: error });
 }
 
 /** Both words for a resourceVersion that is no longer kept come as Expired. */

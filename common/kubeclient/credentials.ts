@@ -73,7 +73,14 @@ export function fileCredentials(
       try {
         bearer = (await readTextFile(tokenFile)).trim();
       } catch (cause) {
-        throw new StatusError("Unauthorized", `Cannot read the token file ${tokenFile}`, { cause });
+        const { origin } = known;
+        const where = origin === undefined ? "" : ` (${origin.user} of ${origin.file})`;
+        const why = cause instanceof Deno.errors.NotFound ? "it does not exist" : "it cannot be read";
+        throw new StatusError(
+          "Unauthorized",
+          `Cannot get a token from ${tokenFile}${where}: ${why}; write it there, it is looked for again`,
+          { cause },
+        );
       }
     }
     const next: Credential = {

@@ -1,6 +1,7 @@
 import { StatusError } from "../errors/mod.ts";
 import type { Clock } from "../module/mod.ts";
 import type { Credential, CredentialSource } from "./credentials.ts";
+import { faultOfPair } from "./key_pair.ts";
 
 /** A command that gives credentials, as a kubeconfig names it. */
 export interface ExecConfig {
@@ -65,6 +66,9 @@ export function execCredentials(
       throw refusal(config, `it ended with ${code}${said === "" ? "" : `: ${said}`}`);
     }
     const { expiresAt, ...credential } = parseExecCredential(stdout, config);
+    const { cert, key } = credential;
+    const fault = cert === undefined || key === undefined ? undefined : await faultOfPair(cert, key);
+    if (fault !== undefined) throw refusal(config, fault);
     kept = { credential, expiresAt: expiresAt ?? Infinity, at: clock.now() };
     return credential;
   }

@@ -80,7 +80,11 @@ export function parseKubeConfig(
   const broken = document.errors[0];
   if (broken !== undefined) {
     const { line, col } = lines.linePos(broken.pos[0]);
-    fail(`line ${line}, column ${col} is not YAML: ${broken.message}`);
+    fail(
+      broken.code === "MULTIPLE_DOCS"
+        ? `line ${line} begins a second document; leave only one in it`
+        : `line ${line}, column ${col} is not YAML: ${broken.message}`,
+    );
   }
   let root: Record<string, unknown> = {};
   try {
@@ -112,7 +116,14 @@ function readCluster(at: Field, file: string, fail: Fail): KubeConfigCluster {
   const text = (name: string) => optionalText(member(at, name), fail);
   const server = text("server");
   if (server === undefined) fail(`${at.path}.server is missing; set it to https://HOST:PORT`);
-  if (!/^https?:$/.test(URL.parse(server!)?.protocol ?? "")) {
+  const url = URL.parse(server!);
+  // What might be a password is not repeated.
+  if (url !== null && url.username + url.password !== "") {
+    fail(
+      `${at.path}.server has a user or a password in it; write https://HOST:PORT, and the credential under users`,
+    );
+  }
+  if (url === null || !/^https?:$/.test(url.protocol) || url.search + url.hash !== "") {
     fail(`${at.path}.server is ${JSON.stringify(server)}, expected https://HOST:PORT`);
   }
   if (member(at, "insecure-skip-tls-verify").value === true) {

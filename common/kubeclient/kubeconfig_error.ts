@@ -2,3 +2,9 @@
 export class KubeConfigError extends Error {
   override readonly name = "KubeConfigError";
 }
+
+/** The one among the causes of an error. */
+export function findKubeConfigError(error: unknown): KubeConfigError | undefined {
+  for (let e = error; e instanceof Error; e = e.cause) if (e instanceof KubeConfigError) return e;
+  return undefined;
+}

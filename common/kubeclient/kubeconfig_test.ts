@@ -2,6 +2,14 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parseKubeConfig } from "./kubeconfig.ts";
 import { KubeConfigError } from "./kubeconfig_error.ts";
+import {
+  createAuthority,
+  createNodeRequest,
+  loadAuthority,
+  printEcKeyPem,
+  printPem,
+  signNodeRequest,
+} from "../pki/mod.ts";
 import { loadKubeConfig } from "./load_kubeconfig.ts";
 
 const PEM = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
@@ -22,6 +30,14 @@ const GOOD = {
   }],
   users: [{ name: "u", user: { token: "t" } as Record<string, unknown> }],
 };
+
+/** A client certificate and its key. */
+async function makePair(): Promise<{ cert: string; key: string }> {
+  const authority = await loadAuthority(await createAuthority(Date.now()));
+  const { csr, key } = await createNodeRequest("edge-1");
+  const certificate = await signNodeRequest(authority, csr, { now: Date.now(), validityDays: 1 });
+  return { cert: printPem("CERTIFICATE", certificate), key: printEcKeyPem(key) };
+}
 
 function changed(change: (config: typeof GOOD) => void): string {
   const config = structuredClone(GOOD);
@@ -95,6 +111,16 @@ Deno.test("parseKubeConfig() names the file, the field and the next step of what
       "an exec of nothing",
       (c) => c.users[0]!.user = { exec: { apiVersion: EXEC } },
       /exec\.command is missing/,
+    ],
+    [
+      "a server with a query",
+      (c) => c.clusters[0]!.cluster.server = "https://kube?a=b",
+      /clusters\[0\]\.cluster\.server is "https:\/\/kube\?a=b", expected https:\/\/HOST:PORT$/,
+    ],
+    [
+      "a password in the server",
+      (c) => c.clusters[0]!.cluster.server = "https://ann:hunter2@kube",
+      /server has a user or a password in it; write https:\/\/HOST:PORT(?!.*hunter2)/,
     ],
     [
       "an exec without its mode",
@@ -234,6 +260,7 @@ Deno.test("parseKubeConfig() reads commands, issuers, names and whom to act for"
 Deno.test("parseKubeConfig() says where a file is not YAML", () => {
   assert.throws(() => parseKubeConfig("a: b\nc: [", "f"), /line 2, column \d+ is not YAML/);
   assert.throws(() => parseKubeConfig("", "f"), /the file is empty/);
+  assert.throws(() => parseKubeConfig("a: b\n---\nc: d\n", "f"), /line 2 begins a second document/);
 });
 
 Deno.test("parseKubeConfig() answers anything with a choice or a KubeConfigError", () => {
@@ -333,7 +360,11 @@ Deno.test("loadKubeConfig() names the file that cannot be read, and the one that
 Deno.test("loadKubeConfig() reads certificates from the files that are named", () =>
   withDir(async (dir) => {
     const path = `${dir}/config`;
-    for (const name of ["ca", "c", "k"]) await Deno.writeTextFile(`${dir}/${name}`, `${name} pem`);
+    const { cert: c, key: k } = await makePair();
+    const other = await makePair();
+    const write = (files: Record<string, string>) =>
+      Promise.all(Object.entries(files).map(([name, text]) => Deno.writeTextFile(`${dir}/${name}`, text)));
+    await write({ ca: PEM, c, k });
     await Deno.writeTextFile(
       path,
       changed((c) => {
@@ -342,15 +373,38 @@ Deno.test("loadKubeConfig() reads certificates from the files that are named", (
       }),
     );
     const { ca, cert, key } = await loadKubeConfig({ path, env: {} });
-    assert.deepEqual([ca, cert, key], ["ca pem", "c pem", "k pem"]);
+    assert.deepEqual([ca, cert, key], [PEM, c, k]);
+    await write({ k: other.key });
+    await assert.rejects(loadKubeConfig({ path, env: {} }), {
+      name: "KubeConfigError",
+      message: `Cannot use kubeconfig ${path}: users[0].user, client-certificate and client-key: ` +
+        "the key does not belong to the client certificate",
+    });
+    await write({ k, ca: "none" });
+    await assert.rejects(
+      loadKubeConfig({ path, env: {} }),
+      /clusters\[0\]\.cluster\.certificate-authority .*\/ca has no certificate in PEM$/,
+    );
+  }));
+
+Deno.test("loadKubeConfig() says that a CA is missing where messages name it", () =>
+  withDir(async (dir) => {
+    const path = `${dir}/config`;
+    await Deno.writeTextFile(
+      path,
+      changed((c) => delete c.clusters[0]!.cluster["certificate-authority-data"]),
+    );
+    const { origin } = await loadKubeConfig({ path, env: {} });
+    assert.equal(origin!.ca, "clusters[0].cluster.certificate-authority-data, which is missing,");
   }));
 
 Deno.test("loadKubeConfig() tells a command that asks for it the cluster's CA, out of its file too", () =>
   withDir(async (dir) => {
-    await Deno.writeTextFile(`${dir}/ca`, "ca pem");
+    const other = PEM.replace("AA==", "AAA=");
+    await Deno.writeTextFile(`${dir}/ca`, other);
     const exec = { apiVersion: EXEC, command: "login", interactiveMode: "Never", provideClusterInfo: true };
     const cas = { "certificate-authority": "ca" };
-    for (const [ca, expected] of [[{}, PEM], [cas, "ca pem"]] as const) {
+    for (const [ca, expected] of [[{}, PEM], [cas, other]] as const) {
       await Deno.writeTextFile(
         `${dir}/config`,
         changed((c) => {

@@ -5,6 +5,7 @@ import type {
   KubeCredentials,
   ParseKubeConfigOptions,
 } from "./kubeconfig.ts";
+import { faultOfPair } from "./key_pair.ts";
 import { KubeConfigError } from "./kubeconfig_error.ts";
 import type { OidcConfig } from "./oidc_credentials.ts";
 
@@ -73,6 +74,22 @@ async function fromFile(path: string, options: ParseKubeConfigOptions): Promise<
     user.keyData ?? file(user.field.replace("client-certificate", "client-key"), user.keyFile),
     oidc?.ca ?? file(`${user.field}.config.idp-certificate-authority`, oidc?.caFile),
   ]);
+  if (ca !== undefined && !ca.includes("-----BEGIN CERTIFICATE-----")) {
+    throw new KubeConfigError(
+      `Cannot use kubeconfig ${path}: ${cluster.field}.certificate-authority ${cluster.caFile} has no certificate in PEM`,
+    );
+  }
+  const fault = cert === undefined || key === undefined ? undefined : await faultOfPair(cert, key);
+  if (fault !== undefined) {
+    const names = `client-certificate${user.certFile === undefined ? "-data" : ""} and client-key${
+      user.keyFile === undefined ? "-data" : ""
+    }`;
+    throw new KubeConfigError(
+      `Cannot use kubeconfig ${path}: ${
+        user.field.replace(/\.client-certificate.*/, "")
+      }, ${names}: ${fault}`,
+    );
+  }
   const files = [path, cluster.caFile, user.certFile, user.keyFile, user.tokenFile, oidc?.caFile];
   return {
     source: path,
@@ -96,7 +113,7 @@ async function fromFile(path: string, options: ParseKubeConfigOptions): Promise<
       server: `${cluster.field}.server`,
       ca: `${cluster.field}.certificate-authority${
         cluster.caFile === undefined || cluster.caData ? "-data" : ""
-      }`,
+      }${ca === undefined ? ", which is missing," : ""}`,
       user: user.field,
       files: files.filter((name): name is string => name !== undefined),
     },

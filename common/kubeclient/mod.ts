@@ -66,7 +66,7 @@ export { keptPartial } from "./keep_oidc_tokens.ts";
 export { findTokenEndpoint } from "./oidc_credentials.ts";
 export type { OidcConfig } from "./oidc_credentials.ts";
 export type { RateLimit } from "./rate_limit.ts";
-export { KubeConfigError } from "./kubeconfig_error.ts";
+export { findKubeConfigError, KubeConfigError } from "./kubeconfig_error.ts";
 export { loadKubeConfig } from "./load_kubeconfig.ts";
 export type { LoadedKubeConfig, LoadKubeConfigOptions } from "./load_kubeconfig.ts";
 export { informer, informerMetrics } from "./informer.ts";

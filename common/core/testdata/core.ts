@@ -13,7 +13,9 @@ Deno.exit(
       return Promise.resolve({ config: path, warnings: [], notes: [] });
     },
     logging: () => ({}),
+    mistake: (error) => error instanceof Error && error.cause instanceof TypeError ? error.cause : undefined,
     run: async (config, { signal, log }) => {
+      if (config === "mistaken") throw new Error("Module a failed", { cause: new TypeError("wrong field") });
       if (config === "fails") throw new Error("something broke");
       log.info("Running");
       // On standard output too: the log may go where nobody can see it.
