@@ -37,6 +37,15 @@ export const STATUS_REPORT_MS = 300_000;
 /** Pause between tries to register. Upstream: kubelet pkg/kubelet/kubelet_node_status.go (registerWithAPIServer) @ v1.32 */
 const REGISTER_BACKOFF = { baseMs: 100, maxMs: 7_000, jitter: 0 };
 
+/** Pause between tries with what the API refuses: until the node there, or a right, is changed it would refuse it again. */
+const REFUSED_BACKOFF = { ...REGISTER_BACKOFF, maxMs: STATUS_REPORT_MS };
+const REFUSALS: ReadonlySet<string | undefined> = new Set([
+  "BadRequest",
+  "Forbidden",
+  "Invalid",
+  "RequestEntityTooLarge",
+]);
+
 /** Registers the node, keeps its status true and its lease fresh. */
 export class NodeAgent {
   readonly #c: NodeAgentComponents;
@@ -106,8 +115,9 @@ export class NodeAgent {
   }
 
   async #keepStatus(signal: AbortSignal): Promise<void> {
-    const { log, random = Math.random } = this.#c;
+    const { log, clock, random = Math.random } = this.#c;
     let failures = 0;
+    const news = new News(clock);
     while (!signal.aborted) {
       this.#woken = false;
       let waitMs = STATUS_PERIOD_MS;
@@ -120,6 +130,7 @@ export class NodeAgent {
         }
         await this.#report();
         failures = 0;
+        news.forget("status");
       } catch (error) {
         if (signal.aborted) return;
         if (isNotFound(error)) {
@@ -131,10 +142,16 @@ export class NodeAgent {
         // Whether a patch without an answer was applied is not known.
         this.#resend = true;
         const reason = findStatusError(error)?.reason;
-        waitMs = backoffMs(failures++, REGISTER_BACKOFF, random());
+        const isRefused = REFUSALS.has(reason);
+        waitMs = backoffMs(failures++, isRefused ? REFUSED_BACKOFF : REGISTER_BACKOFF, random());
         const about = { node: this.#spec.nodeName, retryMs: Math.round(waitMs) };
         if (reason === "ServiceUnavailable") log.debug("Node waits for the cloud", about);
-        else log.error("Node status not sent", error, about);
+        else if (news.isNew("status", errorText(error))) {
+          const message = isRefused
+            ? "Node status refused; pods and lease go on, trying again less and less often"
+            : "Node status not sent; trying again";
+          log.error(message, error, about);
+        } else log.debug("Node status still not sent", about);
       }
       if (!this.#woken) await this.#sleep(waitMs, signal, (wake) => this.#wake = wake);
     }

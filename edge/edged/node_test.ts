@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { FakeClock } from "../../common/module/fake_clock.ts";
 import { StatusError } from "../../common/errors/mod.ts";
-import { silentLogger } from "../../common/module/mod.ts";
+import { createLogger } from "../../common/module/mod.ts";
 import { NodeAgent, STATUS_PERIOD_MS } from "./node.ts";
 import {
   defaultInterface,
@@ -103,6 +103,7 @@ Deno.test("nodeStatus() tells of pressure on memory and disk", () => {
 
 function start(change: (api: MemoryKubeApi) => void = () => {}) {
   const clock = new FakeClock();
+  const lines: string[] = [];
   const api = new MemoryKubeApi();
   change(api);
   const state: { failure: string | undefined } = { failure: undefined };
@@ -111,7 +112,7 @@ function start(change: (api: MemoryKubeApi) => void = () => {}) {
     event: (_subject, type, reason, message) => void events.push(`${type} ${reason} ${message}`),
     api,
     clock,
-    log: silentLogger,
+    log: createLogger("edged", { write: (line) => lines.push(line) }),
     facts: FACTS,
     readFacts: () => Promise.resolve(FACTS),
     engine: () => ({ ...ENGINE, failure: state.failure }),
@@ -123,6 +124,7 @@ function start(change: (api: MemoryKubeApi) => void = () => {}) {
     agent,
     api,
     clock,
+    lines,
     state,
     events,
     async [Symbol.asyncDispose]() {
@@ -190,6 +192,40 @@ Deno.test("NodeAgent sends a status when it changes, else every five minutes", a
   bench.agent.wake();
   await bench.clock.advance(0);
   assert.equal(bench.api.nodePatches.length, 2);
+});
+
+Deno.test("NodeAgent tells once that its status is refused, tries less and less often, and goes on when it is taken", async () => {
+  await using bench = start();
+  await bench.clock.advance(0);
+  bench.lines.length = 0;
+  const { api, clock } = bench;
+  const tries = () => api.calls.filter((call) => call === "patchNodeStatus").length;
+  const tooLarge = new StatusError("RequestEntityTooLarge", "etcdserver: request is too large");
+  for (let i = 0; i < 40; i++) api.failNext("patchNodeStatus", tooLarge);
+  bench.state.failure = "docker is down";
+  bench.agent.wake();
+  await clock.advance(0);
+  for (let i = 0; i < 50; i++) await clock.advance(60_000);
+  assert.ok(tries() > 12 && tries() < 25, `${tries()} tries in 50 minutes`);
+  const told = bench.lines.filter((line) => line.includes("Node status"));
+  assert.equal(told.length, 1, told.join(""));
+  assert.match(
+    told[0]!,
+    /^E.*"Node status refused; pods and lease go on, .*err="etcdserver: request is too large"/,
+  );
+  while (tries() < 41) {
+    bench.agent.wake();
+    await clock.advance(0);
+  }
+  assert.match(JSON.stringify(api.nodePatches), /container runtime is down: docker is down/);
+  // Failures of other kinds pass, and are tried again soon.
+  const before = tries();
+  for (let i = 0; i < 10; i++) api.failNext("patchNodeStatus", new StatusError("InternalError", "busy"));
+  bench.state.failure = undefined;
+  bench.agent.wake();
+  await clock.advance(0);
+  await clock.advance(60_000);
+  assert.ok(tries() > before + 10);
 });
 
 Deno.test("NodeAgent puts right what the cloud made of a node it had lost", async () => {
