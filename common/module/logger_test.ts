@@ -46,7 +46,7 @@ Deno.test("createLogger() prints nothing that a terminal obeys, and nothing unse
   for (const format of ["text", "json"] as const) {
     const { log, lines } = capture({ format });
     log.warning(value, { value });
-    assert.equal(lines[0]!.split(`"${seen}"`).length, 3, lines[0]);
+    assert.equal(lines[0]!.split(`"${seen}"`).length, 3, lines[0] ?? "");
     assert.match(lines[0]!, /^[\x20-\x7e]+\n$/);
     if (format === "json") assert.equal(JSON.parse(lines[0]!).value, value);
   }
