@@ -50,8 +50,9 @@ function isEntry([module, ...path]: string[]): boolean {
   return module === "api" || file === "mod.ts" || /(^|\/|_)types\.ts$/.test(file);
 }
 
-/** Tests, and what only tests may use: doubles, suites that several tests run, and what sets them up. */
+/** Tests, and what only tests may use: doubles, suites that several tests run, what sets them up, and the programs they run. */
 function isTest(path: string): boolean {
+  if (path.split("/").includes("testdata")) return true;
   const file = path.slice(path.lastIndexOf("/") + 1);
   return /(^|_)(test|testing|bench|suite|harness|support|fakes?)(_|\.)/.test(file);
 }

@@ -31,6 +31,8 @@ Deno.test("violationOf() tells allowed imports from others", async (t) => {
     ["edge/edged/mod.ts", "edge/edged/runtime/fake.ts", /only tests/],
     ["edge/edged/mod_test.ts", "common/module/fake_clock.ts", undefined],
     ["edge/edged/mod_test.ts", "edge/metamanager/mod.ts", undefined],
+    ["keadm/testdata/connected.ts", "keadm/connect.ts", undefined],
+    ["edge/edged/mod.ts", "edge/edged/testdata/program.ts", /only tests/],
     ["edge/edged/runtime/runtime_suite.ts", "common/module/fake_clock.ts", undefined],
     ["tests/e2e/pod_test.ts", "cloud/main.ts", undefined],
     ["scripts/quickstart.ts", "common/kubeclient/client.ts", undefined],
