@@ -162,7 +162,7 @@ Deno.test({
     const node = await until("the arm64 node registers", async () => {
       if (!edge.running) throw new Error(await edge.tail());
       return (await kube.list(NODES)).items.find(({ metadata }) => metadata?.name === "e2e-arm64");
-    }, { timeoutMs: 90_000 });
+    }, { timeoutMs: 300_000 });
     assert.equal(node.metadata?.labels?.["kubernetes.io/arch"], "arm64");
     assert.equal(node.status?.nodeInfo?.architecture, "arm64");
   },
