@@ -4,6 +4,12 @@ import { isObject, jsonEqual, setField } from "../object.ts";
 /** Most operations in one patch. Upstream: k8s.io/apiserver pkg/endpoints/handlers/patch.go (maxJSONPatchOperations) @ v1.32 */
 const MAX_OPERATIONS = 10_000;
 
+/**
+ * Characters that all copies of one patch may make: of a few copies of a value into itself any size can come.
+ * Upstream: k8s.io/apiserver pkg/server/config.go (JSONPatchMaxCopyBytes) @ v1.32
+ */
+const MAX_COPIED_CHARS = 3 * 1024 * 1024;
+
 interface Operation {
   op: string;
   path: string[];
@@ -31,7 +37,15 @@ export function applyJsonPatch(target: unknown, patch: unknown): unknown {
     );
   }
   let document = structuredClone(target);
-  for (const operation of patch.map(readOperation)) document = applyOperation(document, operation);
+  let copied = 0;
+  const copy = (value: unknown, path: readonly string[]) => {
+    copied += JSON.stringify(value).length;
+    if (copied > MAX_COPIED_CHARS) {
+      throw misfit("copy", path, `copies make more than ${MAX_COPIED_CHARS} bytes`);
+    }
+    return structuredClone(value);
+  };
+  for (const operation of patch.map(readOperation)) document = applyOperation(document, operation, copy);
   return document;
 }
 
@@ -66,7 +80,11 @@ function parsePointer(text: string): string[] {
   return text.slice(1).split("/").map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
 }
 
-function applyOperation(document: unknown, { op, path, from, value }: Operation): unknown {
+function applyOperation(
+  document: unknown,
+  { op, path, from, value }: Operation,
+  copy: (value: unknown, path: readonly string[]) => unknown,
+): unknown {
   switch (op) {
     case "add":
       return add(document, path, structuredClone(value));
@@ -82,7 +100,7 @@ function applyOperation(document: unknown, { op, path, from, value }: Operation)
       return add(remove(document, from!), path, moved);
     }
     case "copy":
-      return add(document, path, structuredClone(getOrNull(document, from!)));
+      return add(document, path, copy(getOrNull(document, from!), path));
     case "test":
       if (!jsonEqual(getOrNull(document, path), value)) throw misfit("test", path, "the value is another");
       return document;

@@ -57,6 +57,22 @@ Deno.test("applyJsonPatch() refuses what does not fit", async (t) => {
   assert.equal(({} as Record<string, unknown>).polluted, undefined);
 });
 
+Deno.test("applyJsonPatch() makes no more than three megabytes by copying", () => {
+  const copies = (count: number) =>
+    Array.from({ length: count }, (_, i) => ({ op: "copy", from: "/data", path: `/data/${i}` }));
+  const target = { data: { text: "x".repeat(10_000) } };
+  assert.equal(Object.keys((applyJsonPatch(target, copies(8)) as typeof target).data).length, 9);
+  assert.throws(() => applyJsonPatch(target, copies(1000)), (error) => {
+    assert.ok(error instanceof StatusError);
+    assert.equal(error.code, 422);
+    assert.match(
+      error.details!.causes![0]!.message!,
+      /^Cannot copy "\/data\/\d+": copies make more than 3145728/,
+    );
+    return true;
+  });
+});
+
 Deno.test("applyJsonPatch() throws nothing but StatusError, whatever the patch", () => {
   const operation = fc.record({
     op: fc.constantFrom("add", "remove", "replace", "move", "copy", "test", "x"),
