@@ -13,6 +13,7 @@ import {
 } from "./resource_handler.ts";
 import { decodeObject, type FieldValidation, kindOf, readDryRun, readFieldValidation } from "./write.ts";
 import { readApplyOptions } from "./write_options.ts";
+import { checkYaml, repeatedKeys, WITHOUT_COMPARISONS } from "./yaml_bounds.ts";
 
 /** Media type of an applied configuration. */
 export const APPLY_TYPE = "application/apply-patch+yaml";
@@ -141,8 +142,10 @@ const OLD_SCALARS: ReadonlyArray<{ tag: string; test: RegExp; value: (source: st
 async function parseYaml(text: string, validation: FieldValidation, warnings: string[]): Promise<unknown> {
   // The library takes megabytes, and kubectl sends JSON.
   const { LineCounter, parseAllDocuments, Scalar } = await import("yaml");
+  checkYaml(text);
   const lines = new LineCounter();
   const documents = parseAllDocuments(text, {
+    ...WITHOUT_COMPARISONS,
     schema: "core",
     merge: true,
     lineCounter: lines,
@@ -160,24 +163,22 @@ async function parseYaml(text: string, validation: FieldValidation, warnings: st
   // Of several documents the real server reads the first.
   const [document] = "empty" in documents ? [] : documents;
   if (document === undefined) return null;
-  const twice: string[] = [];
-  for (const error of document.errors) {
-    if (error.code !== "DUPLICATE_KEY") {
-      throw new StatusError(
-        "BadRequest",
-        `error decoding YAML: error converting YAML to JSON: yaml: line ${
-          lines.linePos(error.pos[0]).line
-        }: ${error.message}`,
-        { cause: error },
-      );
-    }
-    const key = /^[^:\n]*/.exec(text.slice(error.pos[0], error.pos[0] + 100))?.[0].trim() ?? "";
-    twice.push(`  line ${lines.linePos(error.pos[0]).line}: key ${JSON.stringify(key)} already set in map`);
+  const [error] = document.errors;
+  if (error !== undefined) {
+    throw new StatusError(
+      "BadRequest",
+      `error decoding YAML: error converting YAML to JSON: yaml: line ${
+        lines.linePos(error.pos[0]).line
+      }: ${error.message}`,
+      { cause: error },
+    );
   }
+  const twice = (await repeatedKeys(document)).slice(0, 20).map((at) => {
+    const key = /^[^:\n]*/.exec(text.slice(at, at + 100))?.[0].trim() ?? "";
+    return `  line ${lines.linePos(at).line}: key ${JSON.stringify(key)} already set in map`;
+  });
   if (twice.length > 0) {
-    const problem = `error converting YAML to JSON: yaml: unmarshal errors:\n${
-      twice.slice(0, 20).join("\n")
-    }`;
+    const problem = `error converting YAML to JSON: yaml: unmarshal errors:\n${twice.join("\n")}`;
     if (validation === "Strict") {
       throw new StatusError("BadRequest", `error strict decoding YAML: ${problem}`);
     }

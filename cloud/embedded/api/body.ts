@@ -2,6 +2,7 @@ import { StatusError } from "../../../common/errors/mod.ts";
 import { duplicateFields } from "./duplicate_fields.ts";
 import { decodeProtobuf } from "../schema/protobuf.ts";
 import { SCHEMA } from "../schema/schema.ts";
+import { checkYaml, repeatedKeys, WITHOUT_COMPARISONS } from "./yaml_bounds.ts";
 import { checkDepth, isObject, type JsonObject, parseJsonBody } from "../object.ts";
 
 /** Largest request body, bytes. Upstream: k8s.io/apiserver pkg/server/config.go (MaxRequestBodyBytes) @ v1.32 */
@@ -88,9 +89,19 @@ export async function parseBody(text: string, contentType: string, kind?: string
 
 async function parseYamlBody(text: string): Promise<unknown> {
   // Clients send JSON as a rule, and the library takes megabytes.
-  const { parse } = await import("yaml");
+  const { LineCounter, parseDocument } = await import("yaml");
+  checkYaml(text);
   try {
-    const value: unknown = parse(text, { maxAliasCount: 50, schema: "core" });
+    const lines = new LineCounter();
+    const document = parseDocument(text, { ...WITHOUT_COMPARISONS, schema: "core", lineCounter: lines });
+    const [error] = document.errors;
+    if (error !== undefined) throw error;
+    const [twice] = await repeatedKeys(document);
+    if (twice !== undefined) {
+      const { line, col } = lines.linePos(twice);
+      throw new SyntaxError(`Map keys must be unique at line ${line}, column ${col}`);
+    }
+    const value: unknown = document.toJS({ maxAliasCount: 50 });
     checkDepth(value);
     return value;
   } catch (cause) {
