@@ -2,7 +2,7 @@ import type { Event } from "../../../common/api/core_v1.ts";
 import type { KubeObject } from "../../../common/api/meta_v1.ts";
 import { errorText, isNotFound } from "../../../common/errors/mod.ts";
 import { EVENTS, type KubeWriter, type ResourceType } from "../../../common/kubeclient/mod.ts";
-import { type Clock, type Logger, Mailbox } from "../../../common/module/mod.ts";
+import { type Clock, type Logger, Mailbox, throttle } from "../../../common/module/mod.ts";
 import { timestamp } from "./conditions.ts";
 import type { Controller } from "./controller.ts";
 
@@ -29,6 +29,7 @@ export interface EventRecorderComponents {
 
 /** Events that wait to be written; more are dropped. */
 const CAPACITY = 1000;
+const COMPLAINT_INTERVAL_MS = 10_000;
 /** Events remembered for counting repeats, as upstream's `maxLruCacheEntries`. */
 const REMEMBERED = 4096;
 
@@ -44,6 +45,7 @@ interface Occurrence {
  */
 export function eventRecorder({ kube, clock, log }: EventRecorderComponents): EventRecorder & Controller {
   const waiting = new Mailbox<Event>("events", CAPACITY);
+  const complain = throttle(clock, COMPLAINT_INTERVAL_MS);
   const seen = new Map<string, Occurrence>();
   let serial = 0;
   const write = async (event: Event, signal: AbortSignal) => {
@@ -74,7 +76,8 @@ export function eventRecorder({ kube, clock, log }: EventRecorderComponents): Ev
     name: "events",
     record: (resource, object, note) => {
       const event = makeEvent(resource, object, note, clock.now(), serial++);
-      if (!waiting.trySend(event)) log.warning("Dropping an event, too many wait", { reason: note.reason });
+      if (waiting.trySend(event)) return;
+      complain((held) => log.warning("Dropping an event, too many wait", { reason: note.reason, held }));
     },
     run: async (signal) => {
       while (!signal.aborted) {

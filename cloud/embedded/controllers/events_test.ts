@@ -3,7 +3,7 @@ import { StatusError } from "../../../common/errors/mod.ts";
 import { type FakeCall, FakeKubeClient } from "../../../common/kubeclient/fake_client.ts";
 import { EVENTS, NODES, PODS } from "../../../common/kubeclient/mod.ts";
 import { FakeClock } from "../../../common/module/fake_clock.ts";
-import { silentLogger } from "../../../common/module/mod.ts";
+import { createLogger, silentLogger } from "../../../common/module/mod.ts";
 import { eventRecorder } from "./events.ts";
 
 const NOTE = { component: "scheduler", type: "Warning", reason: "Failed", message: "no room" } as const;
@@ -73,4 +73,17 @@ Deno.test("eventRecorder() drops what cannot be written and goes on", async () =
   }, () => {
     if (failing) throw new StatusError("Forbidden", "no events");
   });
+});
+
+Deno.test("eventRecorder() tells now and then that it drops events, and how many", async () => {
+  const lines: string[] = [];
+  const log = createLogger("events", { write: (line) => lines.push(line) });
+  const clock = new FakeClock();
+  await using kube = new FakeKubeClient();
+  const recorder = eventRecorder({ kube, clock, log });
+  for (let i = 0; i < 1005; i++) recorder.record(PODS, pod, NOTE);
+  assert.equal(lines.length, 1);
+  await clock.advance(10_000);
+  recorder.record(PODS, pod, NOTE);
+  assert.match(lines[1]!, /Dropping an event, too many wait" reason="Failed" held=4\n$/);
 });
