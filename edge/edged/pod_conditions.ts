@@ -97,7 +97,6 @@ function initializedVerdict(
 ): Verdict {
   const type = "Initialized";
   const inits = pod.spec.initContainers ?? [];
-  if (inits.length === 0) return { type, status: "True" };
   if (phase === "Succeeded") return { type, status: "True", reason: "PodCompleted" };
   const begun = containerStatuses.some(({ state, lastState }) =>
     state?.running !== undefined || state?.terminated !== undefined || lastState?.terminated !== undefined

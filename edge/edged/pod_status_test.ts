@@ -239,6 +239,19 @@ Deno.test("podStatus() keeps conditions of others and the times of those that di
   assert.equal(first.conditions![2]!.reason, "ReadinessGatesNotReady");
 });
 
+Deno.test("podStatus() says of a pod that succeeded why it is initialized, whether it has init containers or not", () => {
+  for (const spec of [{}, inits]) {
+    const pod = testPod({ spec: { ...spec, restartPolicy: "Never" } });
+    const containers = [
+      exited(0),
+      ...pod.spec.initContainers === undefined ? [] : [exited(0, { name: "i" })],
+    ];
+    const status = podStatus(input(pod, { runtime: { sandboxes: up, containers }, ended: {} }));
+    const initialized = status.conditions!.find(({ type }) => type === "Initialized")!;
+    assert.deepEqual([initialized.status, initialized.reason], ["True", "PodCompleted"]);
+  }
+});
+
 Deno.test("podStatus() names the init containers that are not done", () => {
   const pod = testPod({ spec: inits });
   const status = podStatus(input(pod, { runtime: { sandboxes: up, containers: [] } }));
