@@ -594,9 +594,11 @@ export class PodWorker {
     try {
       const ms = await this.#c.volumes.refresh(pod, { signal: this.#interruptible() });
       this.#refreshAt = ms === undefined ? undefined : now + Math.max(1000, ms);
+      this.#news.forget("pod's refresh");
     } catch (error) {
       if (this.#c.signal.aborted || this.#interrupt.signal.aborted) return;
-      this.#c.log.warning("Volumes not refreshed", { ...this.identity, error });
+      const level = this.#news.isNew("pod's refresh", errorText(error)) ? "warning" : "debug";
+      this.#c.log[level]("Volumes not refreshed", { ...this.identity, error });
       this.#refreshAt = now + REFRESH_RETRY_MS;
     }
   }

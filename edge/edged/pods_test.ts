@@ -191,6 +191,29 @@ Deno.test("Pods writes volumes again when their ConfigMap changes, and only then
   assert.deepEqual(bench.volumes.refreshed, ["u1"]);
 });
 
+Deno.test("Pods warns once that volumes cannot be written again, and goes on trying", async () => {
+  await using bench = testBench();
+  await bench.pods.load();
+  const spec = { volumes: [{ name: "key", secret: { secretName: "key" } }] };
+  bench.pods.onEvent({ type: "pod", pod: testPod({ spec }) });
+  await bench.settle();
+  const change = { type: "secret", namespace: "default", name: "key" } as const;
+  const warned = () => bench.warnings.filter((message) => message === "Volumes not refreshed").length;
+  bench.volumes.missing = 'secret "key" not found';
+  bench.pods.onEvent(change);
+  await bench.settle();
+  await bench.advance(300_000);
+  assert.ok(bench.volumes.refreshed.length > 4);
+  assert.equal(warned(), 1);
+  bench.volumes.missing = undefined;
+  bench.pods.onEvent(change);
+  await bench.settle();
+  bench.volumes.missing = 'secret "key" not found';
+  bench.pods.onEvent(change);
+  await bench.settle();
+  assert.equal(warned(), 2);
+});
+
 Deno.test("Pods tells what is wrong with an image, and goes on when it is there", async (t) => {
   const cases = [
     { name: "not to be pulled", image: "busybox:9", policy: "IfNotPresent", reason: "ErrImagePull" },

@@ -160,7 +160,7 @@ export class MemoryKubeApi implements KubeApi {
   }
 }
 
-/** Volumes that are names only; `missing` makes a pod's set-up fail. */
+/** Volumes that are names only; `missing` makes a pod's set-up fail, and writing them again. */
 export class MemoryVolumes implements PodVolumes {
   readonly present = new Set<string>();
   readonly refreshed: string[] = [];
@@ -182,6 +182,7 @@ export class MemoryVolumes implements PodVolumes {
 
   async refresh(pod: Pod): Promise<number | undefined> {
     this.refreshed.push(pod.metadata!.uid!);
+    if (this.missing !== undefined) throw new PodEnvironmentError("missing", this.missing);
     return undefined;
   }
 
