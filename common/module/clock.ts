@@ -2,7 +2,7 @@
 export interface Clock {
   /** Unix milliseconds, by the machine's clock, which may be set to anything at any time. */
   now(): number;
-  /** Milliseconds since some beginning, which only grow: how long something takes or may take. */
+  /** Whole milliseconds since some beginning, which only grow: how long something takes or may take. */
   elapsed(): number;
   /** Resolves after `ms` milliseconds. @throws the signal's reason when it aborts first */
   sleep(ms: number, options?: { signal?: AbortSignal }): Promise<void>;
@@ -14,7 +14,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 /** The machine's clock. Sleeps may be of any length. */
 export const systemClock: Clock = {
   now: () => Date.now(),
-  elapsed: () => performance.now(),
+  elapsed: () => Math.floor(performance.now()),
   sleep: (ms, { signal } = {}) =>
     new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
