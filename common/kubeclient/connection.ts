@@ -354,7 +354,7 @@ function whyUnreachable(cause: unknown, origin: KubeOrigin | undefined): string 
   if (/NotValidForName|not valid for/i.test(text)) {
     return "its certificate is not for this address; use an address that the certificate names";
   }
-  if (/Expired|NotValidYet/.test(text)) {
+  if (/expired|not ?valid ?yet/i.test(text)) {
     return "its certificate has ended or is not valid yet; renew it, and see that the clocks of both machines are right";
   }
   if (/InvalidContentType/.test(text)) return "it does not speak TLS; is the port right, or is it http://";

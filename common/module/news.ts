@@ -3,8 +3,8 @@ import type { Clock } from "./clock.ts";
 /** How long something that goes on unchanged need not be told again, milliseconds. */
 const STALE_MS = 3_600_000;
 
-/** Times in a text say nothing new. */
-const TIMES = /\d{4}-\d\d-\d\dT[\d:.]+Z/g;
+/** Times in a text say nothing new: `2026-11-20T09:08:07Z`, and as the runtime's TLS has them. */
+const TIMES = /\d{4}-\d\d-\d\dT[\d:.]+Z|\b\d+ (?:\(UNIX\)|seconds (?:in future|ago))/g;
 
 /** Tells which log lines say something new, for failures that come again and again until somebody helps. */
 export class News {

@@ -10,6 +10,10 @@ Deno.test("News.isNew() holds back what was said about a topic, until it changes
   assert.equal(news.isNew("store", "refused"), true);
   assert.equal(news.isNew("certificate", "expired, it is 2026-01-01T00:00:00.000Z"), true);
   assert.equal(news.isNew("certificate", "expired, it is 2026-01-01T00:00:30.017Z"), false);
+  const unix = (now: number, more: string) =>
+    `certificate not valid yet: verification time ${now} (UNIX), but certificate is not valid before 1796018653 (${more})`;
+  assert.equal(news.isNew("clock", unix(86_400, "1795932253 seconds in future")), true);
+  assert.equal(news.isNew("clock", unix(86_403, "1795932250 seconds in future")), false);
   assert.equal(news.isNew("link", "reset"), true);
   assert.equal(news.isNew("link", "refused"), true);
   news.forget("link");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Message, newMessage } from "../../common/model/mod.ts";
-import type { Clock } from "../../common/module/mod.ts";
+import { type Clock, systemClock } from "../../common/module/mod.ts";
 import { FakeClock } from "../../common/module/fake_clock.ts";
 import { type Harness, startEdgeHub } from "./_harness.ts";
 import { StallingProxy } from "./_stalling_test_proxy.ts";
@@ -367,6 +367,28 @@ Deno.test("edgeHub() sends what waits before it stops", () =>
     await hub[Symbol.asyncDispose]();
     for (const item of items.slice(1)) assert.deepEqual(await session.next(), item);
     await session.closed;
+  }));
+
+Deno.test("edgeHub() with a clock that is years off says so once, and joins once it is set", () =>
+  inTempDir(async (directory) => {
+    await using cloud = await TestCloud.start();
+    let offMs = 10 * 365 * 86_400_000;
+    const clock: Clock = {
+      now: () => Date.now() + offMs,
+      // Its waits are none while it is wrong.
+      sleep: (ms, options) => systemClock.sleep(offMs === 0 ? ms : 5, options),
+    };
+    await using hub = await startEdgeHub(cloud.options(directory, { token: await cloud.token() }), clock);
+    while (cloud.requests.length < 8) await systemClock.sleep(5);
+    offMs = 0;
+    await (await cloud.session()).next();
+    const told = hub.logged.filter((line) => /^[WE]/.test(line));
+    assert.equal(told.length, 2, told.join(""));
+    assert.match(
+      told[0]!,
+      /^W.*"The clocks of this machine and of the cloud differ; set the one that is wrong"/,
+    );
+    assert.match(told[1]!, /^E.*"Cannot get this node's certificate; trying again".*3650 days ahead/);
   }));
 
 Deno.test("edgeHub() renews its certificate in time and connects with the new one", () =>

@@ -12,10 +12,14 @@ const EXPLANATIONS: ReadonlyArray<readonly [RegExp, string]> = [
   ],
   [/EHOSTUNREACH|ENETUNREACH|unreachable/i, "there is no route to it; check the network"],
   [
-    /NotValidYet|not yet valid|NotYetValid/i,
-    "its certificate is not valid yet; check the clocks of both machines",
+    /not ?valid ?yet|not ?yet ?valid/i,
+    "its certificate is not valid yet by this machine's clock; set the one that is wrong of both machines' clocks",
   ],
-  [/Expired|has expired/i, "its certificate has expired; check the clocks of both machines"],
+  [
+    /expired/i,
+    "its certificate has expired by this machine's clock; set the one that is wrong of both machines' clocks, " +
+    "or restart cloudcore, which renews it",
+  ],
   [
     /NotValidForName|certificate not valid for name|altnames|ERR_TLS_CERT_ALTNAME/i,
     "its certificate is for other addresses; add this one to cloudHub.advertiseAddress or dnsNames of cloudcore",
@@ -34,5 +38,8 @@ export function explain(cause: unknown): string {
     text += ` ${"code" in e ? String(e.code) : ""} ${e.message}`;
   }
   const hint = EXPLANATIONS.find(([pattern]) => pattern.test(text))?.[1];
-  return hint === undefined ? "" : ` (${hint})`;
+  if (hint === undefined) return "";
+  const seconds = /verification time (\d{1,11}) \(UNIX\)/.exec(text)?.[1];
+  const clock = seconds === undefined ? "" : `; here it is ${new Date(Number(seconds) * 1000).toISOString()}`;
+  return ` (${hint}${clock})`;
 }

@@ -125,10 +125,8 @@ async function certify(
   const info = await verifyFresh(parseFirstPem(ca).der, body, now).catch((cause) => {
     throw new StatusError(
       "Unauthorized",
-      `Cannot use the certificate that ${url} gave: ${errorText(cause)}`,
-      {
-        cause,
-      },
+      `Cannot use the certificate that ${url} gave: ${errorText(cause)}${setTheClock(now, serverTime)}`,
+      { cause },
     );
   });
   if (info.subject.commonName !== `system:node:${nodeName}`) {
@@ -179,6 +177,12 @@ function refusal(status: number, text: string, difference: string | undefined): 
     "Unauthorized",
     `The cloud refused to sign the certificate: ${text}: ${fix}${aside(difference)}`,
   );
+}
+
+/** A certificate that was signed a moment ago is out of date by one of the clocks. */
+function setTheClock(now: number, serverTime: number | undefined): string {
+  const difference = clockDifference(now, serverTime);
+  return difference === undefined ? "" : `; ${difference}: set the clock that is wrong`;
 }
 
 const aside = (difference: string | undefined) => difference === undefined ? "" : ` (${difference})`;

@@ -65,6 +65,16 @@ Deno.test("joinByToken() names the clock when the CA is not valid at its time", 
   );
 });
 
+Deno.test("joinByToken() names the clock when a certificate signed just now has ended by it", async () => {
+  await using cloud = await TestCloud.start();
+  await assert.rejects(
+    join(cloud, await cloud.token(), Date.now() + 10 * 365 * 86_400_000),
+    says(
+      /edge\.crt gave: .*; this machine's clock is 3650 days ahead of the cloud's: set the clock that is wrong$/,
+    ),
+  );
+});
+
 for (const hours of [-1, 1]) {
   Deno.test(`joinByToken() works with a clock that is ${hours} h off the cloud's, whose CA is new`, async () => {
     const ca = await createAuthority(Date.now());

@@ -26,7 +26,7 @@ export async function obtainCredentials(
   for (let attempt = 0;; attempt++) {
     signal.throwIfAborted();
     try {
-      return await loadOrJoin({ clock, log }, options, signal);
+      return await loadOrJoin({ clock, log: onceEach(log, news) }, options, signal);
     } catch (error) {
       signal.throwIfAborted();
       const about = { node: options.nodeName };
@@ -38,8 +38,18 @@ export async function obtainCredentials(
   }
 }
 
+/** What each try would say again is said once. */
+function onceEach(log: Logger, news: News): Pick<Logger, "info" | "warning"> {
+  return {
+    info: log.info,
+    warning: (message, fields) => {
+      if (news.isNew(message, String(fields?.difference ?? fields?.why))) log.warning(message, fields);
+    },
+  };
+}
+
 async function loadOrJoin(
-  { clock, log }: CredentialComponents,
+  { clock, log }: { clock: Clock; log: Pick<Logger, "info" | "warning"> },
   options: ResolvedOptions,
   signal: AbortSignal,
 ): Promise<Credentials> {
