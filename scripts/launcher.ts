@@ -236,6 +236,8 @@ unpack runtime-${runtime.sha256.slice(0, 16)} ${sizes(runtime)} ${
 umask 022
 # Each of the runtime's threads would keep an arena of its own; what is large goes back to the system when it is freed.
 export MALLOC_ARENA_MAX=2 MALLOC_TRIM_THRESHOLD_=131072 MALLOC_MMAP_THRESHOLD_=65536
+# The runtime starts no program from a compartment while the loader is told of other libraries.
+unset LD_PRELOAD LD_LIBRARY_PATH LD_AUDIT
 export DENO_DIR="$cache/deno" DENO_NO_UPDATE_CHECK=1 NO_COLOR=1
 deno="$cache/runtime-${runtime.sha256.slice(0, 16)}/deno"
 program="$cache/${name}-${bundle.sha256.slice(0, 16)}"

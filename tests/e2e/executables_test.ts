@@ -113,6 +113,14 @@ Deno.test({
           (await Deno.stat(`${env.KUBEEDGE_CACHE_DIR}/${program}/edge/compartments/link.js`)).size > 1000,
         );
       });
+      await t.step("what the loader is told to load is not for its runtime", async () => {
+        const wrapper = `${directory}/show`;
+        await Deno.writeTextFile(wrapper, "#!/bin/sh\nenv\n", { mode: 0o755 });
+        const loader = { LD_LIBRARY_PATH: "/nowhere", LD_PRELOAD: "", KUBEEDGE_RUNTIME_WRAPPER: wrapper };
+        const { stdout } = await runToEnd(path("edgecore"), ["--version"], { env: { ...env, ...loader } });
+        assert.match(stdout, /^DENO_DIR=/m);
+        assert.doesNotMatch(stdout, /^LD_/m);
+      });
       await t.step("a directory that others may write to is refused, and left as it is", async () => {
         const shared = `${directory}/shared`;
         await Deno.mkdir(shared);
