@@ -47,7 +47,20 @@ export function fileCredentials(
   let lookedAt: number | undefined;
   let current: Credential | undefined;
   let complaint = "";
+  let told = config.server;
   let looking: Promise<void> | undefined;
+
+  /** Another server is not followed: what may be reached, and by whom, was decided at the start. */
+  function tellServer({ server, origin }: KubeCredentials): void {
+    if (origin === undefined || origin.server !== config.origin?.server || server === told) return;
+    told = server;
+    if (server === config.server) return;
+    log.warning("The kubeconfig names another server now, which is used after a restart", {
+      field: `${origin.server} of ${origin.file}`,
+      before: config.server,
+      now: server,
+    });
+  }
 
   async function look(refused: boolean): Promise<void> {
     const before = seen;
@@ -58,6 +71,7 @@ export function fileCredentials(
       try {
         known = await reload();
         complaint = "";
+        tellServer(known);
       } catch (error) {
         // It may be just being written: what was read before is used on.
         const text = errorText(error);

@@ -44,6 +44,41 @@ Deno.test("fileCredentials() reads again what changed: within a minute, and at o
   );
 });
 
+Deno.test("fileCredentials() tell once of another server in the file, unless the file's is not the one in use", async () => {
+  const origin = {
+    file: "/k",
+    context: "x",
+    server: "clusters[0].cluster.server",
+    ca: "",
+    user: "",
+    files: ["/k"],
+  };
+  const master = { ...origin, server: `kubeAPIConfig.master, in place of ${origin.server}` };
+  for (const [used, expected] of [[origin, 1], [master, 0]] as const) {
+    const lines: string[] = [];
+    const clock = new FakeClock();
+    let stamp = 0;
+    const source = fileCredentials({ ...SERVER, token: "one", origin: used }, {
+      clock,
+      log: createLogger("kubeclient", { write: (line) => lines.push(line) }),
+      reload: () => Promise.resolve({ server: "https://other", token: "one", origin }),
+      stamp: () => Promise.resolve(String(stamp++)),
+      readTextFile: () => Promise.reject(new Error("no file is named")),
+    });
+    for (let i = 0; i < 4; i++) {
+      await source.current(signal);
+      await clock.advance(61_000);
+    }
+    assert.equal(lines.length, expected, lines.join(""));
+    if (expected === 1) {
+      assert.match(
+        lines[0]!,
+        /field="clusters\[0\]\.cluster\.server of \/k" before="https:\/\/kube" now="https:\/\/other"/,
+      );
+    }
+  }
+});
+
 Deno.test("fileCredentials() go on with what they have while the file cannot be read, and say so once", async () => {
   const lines: string[] = [];
   const source = fileCredentials({ ...SERVER, token: "one" }, {
