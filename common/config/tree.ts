@@ -66,11 +66,12 @@ export function parseTree(text: string): ParsedTree {
   );
   if (faults.size > 0) {
     return failed(
-      [...faults.values()].slice(0, MAX_FAULTS).map(({ pos, message }) => ({
+      [...faults.values()].slice(0, MAX_FAULTS).map(({ pos, code, message }) => ({
         path: "",
         position: positionAt(lines, pos[0]),
-        expected: "YAML",
-        found: `a fault: ${message}`,
+        ...(code === "MULTIPLE_DOCS"
+          ? { expected: "one document", found: "a second one" }
+          : { expected: "YAML", found: `a fault: ${message}` }),
       })),
     );
   }

@@ -331,6 +331,16 @@ Deno.test("loadKubeConfig() prefers the given path, then KUBECONFIG, then the po
     });
     assert.equal((await load({ env: { HOME: dir } })).server, "https://home");
     await assert.rejects(load({ env: {} }), /Cannot find a Kubernetes cluster.*kubeAPIConfig/s);
+    const fails = async (names: string[]) => {
+      const KUBECONFIG = names.map((name) => `${dir}/${name}`).join(":");
+      return await load({ env: { KUBECONFIG } }).then(() => "", (error: Error) => error.message);
+    };
+    assert.match(await fails(["none"]), /\/none: it does not exist; check the path \(KUBECONFIG names it\)$/);
+    await Deno.writeTextFile(`${dir}/clusters`, changed((c) => c.users = []));
+    assert.match(
+      await fails(["clusters", "listed"]),
+      /\/clusters: users has no user named "u"; there is none \(of the files in KUBECONFIG the first is read; join them: kubectl/,
+    );
   }));
 
 Deno.test("loadKubeConfig() names the file that cannot be read, and the one that named it", () =>

@@ -42,8 +42,7 @@ export async function loadKubeConfig(options: LoadKubeConfigOptions = {}): Promi
   if (options.path) return await fromFile(options.path, options);
   const env = options.env ?? Object.fromEntries(NAMES.map((name) => [name, Deno.env.get(name)]));
   const listed = (env.KUBECONFIG ?? "").split(":").filter((path) => path !== "");
-  for (const path of listed) if (await exists(path)) return await fromFile(path, options);
-  if (listed.length > 0) return await fromFile(listed[0]!, options);
+  if (listed.length > 0) return await fromList(listed, options);
   if (env.KUBERNETES_SERVICE_HOST) {
     return await inCluster(env, options.serviceAccountDir ?? SERVICE_ACCOUNT_DIR);
   }
@@ -55,6 +54,25 @@ export async function loadKubeConfig(options: LoadKubeConfigOptions = {}): Promi
     "Cannot find a Kubernetes cluster: no kubeconfig is named, KUBECONFIG is not set, this is not a pod and ~/.kube/config " +
       "does not exist; name a kubeconfig in kubeAPIConfig.kubeConfig, or enable kubeAPIConfig.embedded",
   );
+}
+
+/** The first file of KUBECONFIG that exists. */
+async function fromList(
+  listed: readonly string[],
+  options: ParseKubeConfigOptions,
+): Promise<LoadedKubeConfig> {
+  const present: string[] = [];
+  for (const path of listed) if (await exists(path)) present.push(path);
+  const [path = listed[0]!] = present;
+  try {
+    return await fromFile(path, options);
+  } catch (cause) {
+    if (!(cause instanceof KubeConfigError)) throw cause;
+    const hint = present.length < 2
+      ? "KUBECONFIG names it"
+      : "of the files in KUBECONFIG the first is read; join them: kubectl config view --raw --flatten > FILE";
+    throw new KubeConfigError(`${cause.message} (${hint})`, { cause: cause.cause });
+  }
 }
 
 async function fromFile(path: string, options: ParseKubeConfigOptions): Promise<LoadedKubeConfig> {
