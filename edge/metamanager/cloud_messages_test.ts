@@ -207,9 +207,11 @@ Deno.test("metaManager() waits for a locked database and says who holds it up", 
     const running = module.run(controller.signal);
     await clock.advance(0);
     assert.match(logged.join(""), /E.*Cannot work without.*edgecore\.db.*stop the other edgecore/);
+    await clock.advance(4_000);
+    assert.equal(logged.length, 1, "what goes on is told once");
     other.exec("ROLLBACK");
     other.close();
-    await clock.advance(1000);
+    await clock.advance(60_000);
     await module.ready;
     controller.abort();
     await running;

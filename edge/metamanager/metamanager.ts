@@ -9,8 +9,10 @@ import {
   type Logger,
   type Module,
   type ModuleContext,
+  News,
   type Send,
 } from "../../common/module/mod.ts";
+import { errorText } from "../../common/errors/mod.ts";
 import { CloudMessages } from "./cloud_messages.ts";
 import { DatabaseError, EdgeDatabase } from "./database.ts";
 import { EdgeRequests } from "./edge_requests.ts";
@@ -136,12 +138,15 @@ async function openWhenPossible(
   { databasePath, databaseLimitBytes }: MetaManagerOptions,
   signal: AbortSignal,
 ): Promise<EdgeDatabase | undefined> {
+  const news = new News(clock);
   for (let attempt = 0; !signal.aborted; attempt++) {
     try {
       return new EdgeDatabase({ path: databasePath, limitBytes: databaseLimitBytes }, clock, log);
     } catch (error) {
       if (!(error instanceof DatabaseError)) throw error;
-      log.error("Cannot work without the edge's database; trying again", error, { file: databasePath });
+      if (news.isNew("database", errorText(error))) {
+        log.error("Cannot work without the edge's database; trying again", error, { file: databasePath });
+      } else log.debug("Still no database", { file: databasePath, attempt: attempt + 1 });
     }
     await clock.sleep(backoffMs(attempt, OPEN_RETRY, Math.random()), { signal }).catch((error) => {
       if (!signal.aborted) throw error;
