@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { errorText, findStatusError, isNotFound, StatusError } from "../../common/errors/mod.ts";
 import { type KubeReader, NODES } from "../../common/kubeclient/mod.ts";
 import { CloudModule, type Message, newMessage, parseJson } from "../../common/model/mod.ts";
-import { type Clock, type Logger, type Send, throttle } from "../../common/module/mod.ts";
+import { type Clock, type Logger, News, type Send, throttle } from "../../common/module/mod.ts";
 import type { Der } from "../../common/pki/mod.ts";
 import { peerCertificate } from "./listener.ts";
 import type { HubMetrics } from "./metrics.ts";
@@ -23,6 +23,8 @@ export interface HttpsComponents {
 /** What the handlers of one endpoint share. */
 interface HttpsContext extends HttpsComponents {
   bodies: BodyBudget;
+  /** Which refusals were told of. */
+  news: News;
   /** Tells of a refusal, since anybody can bring about as many as he likes: some at once, then one each second. */
   complain: (message: string, fields: Record<string, unknown>) => void;
 }
@@ -95,6 +97,7 @@ export function httpsHandler(
   const context = {
     ...components,
     bodies: new BodyBudget(),
+    news: new News(components.clock),
     complain: complainer(components),
   };
   return (request, response) => {
@@ -177,7 +180,10 @@ async function certificate(request: IncomingMessage, components: HttpsContext): 
     components.log.info("Signed a node certificate", { node, result: decided.result });
     return { status: 200, body: decided.body };
   }
-  components.complain("Refused a node certificate", { node, reason: decided.text, from: peerOf(request) });
+  const refused = { node, reason: decided.text, from: peerOf(request) };
+  // Edges try again and again with the token that they have.
+  const isNew = components.news.isNew(`${refused.from} ${String(node).slice(0, 300)}`, decided.text);
+  (isNew ? components.complain : components.log.debug)("Refused a node certificate", refused);
   return { status: decided.status, body: decided.text };
 }
 

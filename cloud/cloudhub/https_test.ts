@@ -85,6 +85,11 @@ Deno.test("/edge.crt refuses an expired token", async () => {
   const answer = await join(hub, "edge-1", expired);
   assert.equal(answer.status, 401);
   assert.match(answer.text, /expired since .*get a new one with: keadm gettoken/);
+  for (let i = 0; i < 3; i++) await join(hub, "edge-1", expired);
+  const told = hub.logged.filter((line) => line.includes('"Refused a node certificate"')).map((line) =>
+    line[0]
+  );
+  assert.deepEqual(told, ["W", "D", "D", "D"], "an edge that tries again and again is told of once");
 });
 
 Deno.test("/edge.crt gives a node a certificate for its own name only", async (t) => {
@@ -443,5 +448,12 @@ Deno.test("cloudHub() names port and configuration key when a port is taken", as
   await assert.rejects(
     startHub({ websocket: { address: "127.0.0.1", port } }),
     /modules.cloudHub.websocket.port/,
+  );
+});
+
+Deno.test("cloudHub() names the address that this machine does not have, and its key", async () => {
+  await assert.rejects(
+    startHub({ https: { address: "192.0.2.1", port: 0 } }),
+    /Cannot listen on 192\.0\.2\.1:0; it is no address of this machine: set modules\.cloudHub\.https\.address/,
   );
 });

@@ -183,6 +183,9 @@ Deno.test("a connection that yields is let in only when no other of its node is"
       return true;
     });
     assert.equal(edge.socket.readyState, edge.socket.OPEN);
+    await assert.rejects(hub.connect("edge-1", yielding), UpgradeRefused);
+    const told = hub.logged.filter((line) => line.includes('"Refused a connection"')).map((line) => line[0]);
+    assert.deepEqual(told, ["W", "D"], "one that waits is told of once");
     await using _other = await hub.connect("edge-2", yielding);
   }
   await until(() => /connected_nodes 0/.test(hub.metrics()), "the first is gone");

@@ -201,7 +201,16 @@ function bind(server: Server, spec: ListenerSpec): Promise<number> {
         const text =
           `Cannot listen on ${where}: the port is taken; stop what holds it or set ${spec.portKey}`;
         reject(new StatusError("Conflict", text, { cause: error }));
-      } else reject(new Error(`Cannot listen on ${where} (${spec.portKey})`, { cause: error }));
+      } else {
+        const next = error.code === "EACCES"
+          ? `; ports below 1024 take root or CAP_NET_BIND_SERVICE: set ${spec.portKey} to another`
+          : error.code === "EADDRNOTAVAIL"
+          ? `; it is no address of this machine: set ${
+            spec.portKey.replace(/port$/, "address")
+          } to one, or to 0.0.0.0`
+          : ` (${spec.portKey})`;
+        reject(new Error(`Cannot listen on ${where}${next}`, { cause: error }));
+      }
     };
     server.once("error", refuse);
     server.listen(spec.port, spec.address, () => {

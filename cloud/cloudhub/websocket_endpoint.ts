@@ -1,8 +1,8 @@
 import type { Buffer } from "node:buffer";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import { findStatusError } from "../../common/errors/mod.ts";
-import type { Clock, Logger } from "../../common/module/mod.ts";
+import { errorText, findStatusError } from "../../common/errors/mod.ts";
+import { type Clock, type Logger, News } from "../../common/module/mod.ts";
 import { type CertificateInfo, type Der, verifyClientCertificate } from "../../common/pki/mod.ts";
 import { WebSocketServer } from "./_ws.ts";
 import type { Hub } from "./hub.ts";
@@ -43,6 +43,12 @@ export function webSocketEndpoint(
     autoPong: false,
     ...{ closeTimeout: CLOSE_TIMEOUT_MS },
   });
+  const news = new News(clock);
+  /** Clients try again and again, an edge that waits for another to go twice in a minute. */
+  function tell(message: string, reason: string, request: IncomingMessage): void {
+    const from = request.socket.remoteAddress;
+    log[news.isNew(`${from} ${reason}`, message) ? "warning" : "debug"](message, { reason, from });
+  }
   const onSocketError = (error: Error) => log.debug("Socket failed", { reason: error.message });
 
   async function verified(request: IncomingMessage): Promise<CertificateInfo | undefined> {
@@ -52,7 +58,7 @@ export function webSocketEndpoint(
       return await verifyClientCertificate(caCertificate, certificate, clock.now());
     } catch (error) {
       if (findStatusError(error) === undefined) throw error;
-      log.warning("Refused a client certificate", { reason: error, from: request.socket.remoteAddress });
+      tell("Refused a client certificate", errorText(error), request);
       return undefined;
     }
   }
@@ -74,7 +80,7 @@ export function webSocketEndpoint(
       return;
     }
     metrics.connections.inc(1, { result: decision.reason });
-    log.warning("Refused a connection", { reason: decision.text, from: request.socket.remoteAddress });
+    tell("Refused a connection", decision.text, request);
     socket.end(refusalResponse(decision.status, decision.text), () => socket.destroy());
   }
 

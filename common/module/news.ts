@@ -3,6 +3,8 @@ import type { Clock } from "./clock.ts";
 /** How long something that goes on unchanged need not be told again, milliseconds. */
 const STALE_MS = 3_600_000;
 
+const MAX_TOPICS = 1_000;
+
 /** Times in a text say nothing new: `2026-11-20T09:08:07Z`, and as the runtime's TLS has them. */
 const TIMES = /\d{4}-\d\d-\d\dT[\d:.]+Z|\b\d+ (?:\(UNIX\)|seconds (?:in future|ago))/g;
 
@@ -17,13 +19,14 @@ export class News {
 
   /**
    * Whether the text is another one than the last about this topic, times in it aside, or an hour has passed since.
-   * Topics must be few.
+   * Of many topics the older ones are forgotten.
    */
   isNew(topic: string, message: string): boolean {
     const text = message.replaceAll(TIMES, "");
     const now = this.#clock.elapsed();
     const last = this.#told.get(topic);
     if (last !== undefined && last.text === text && now < last.until) return false;
+    if (last === undefined && this.#told.size >= MAX_TOPICS) this.#told.clear();
     this.#told.set(topic, { text, until: now + STALE_MS });
     return true;
   }

@@ -14,6 +14,8 @@ Deno.test("News.isNew() holds back what was said about a topic, until it changes
     `certificate not valid yet: verification time ${now} (UNIX), but certificate is not valid before 1796018653 (${more})`;
   assert.equal(news.isNew("clock", unix(86_400, "1795932253 seconds in future")), true);
   assert.equal(news.isNew("clock", unix(86_403, "1795932250 seconds in future")), false);
+  for (let i = 0; i < 5_000; i++) assert.equal(news.isNew(`topic ${i}`, "x"), true);
+  assert.equal(news.isNew("topic 4999", "x"), false, "the last ones are remembered");
   assert.equal(news.isNew("link", "reset"), true);
   assert.equal(news.isNew("link", "refused"), true);
   news.forget("link");
