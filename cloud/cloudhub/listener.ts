@@ -204,7 +204,7 @@ function bind(server: Server, spec: ListenerSpec): Promise<number> {
       } else {
         const next = error.code === "EACCES"
           ? `; ports below 1024 take root or CAP_NET_BIND_SERVICE: set ${spec.portKey} to another`
-          : error.code === "EADDRNOTAVAIL"
+          : error.code === "EADDRNOTAVAIL" || error.code === "EINVAL"
           ? `; it is no address of this machine: set ${
             spec.portKey.replace(/port$/, "address")
           } to one, or to 0.0.0.0`

@@ -374,6 +374,7 @@ Deno.test("edgeHub() with a clock that is years off says so once, and joins once
     await using cloud = await TestCloud.start();
     let offMs = 10 * 365 * 86_400_000;
     const clock: Clock = {
+      ...systemClock,
       now: () => Date.now() + offMs,
       // Its waits are none while it is wrong.
       sleep: (ms, options) => systemClock.sleep(offMs === 0 ? ms : 5, options),
