@@ -1,7 +1,7 @@
 import type { Container } from "../../common/api/core_v1.ts";
 import { errorText } from "../../common/errors/mod.ts";
 import type { Clock } from "../../common/module/mod.ts";
-import type { ContainerRuntime } from "./runtime/types.ts";
+import { type ContainerRuntime, RuntimeError } from "./runtime/types.ts";
 
 /** What a probe or a hook does. */
 export interface Handler {
@@ -31,6 +31,8 @@ export interface HandlerTarget {
 export interface HandlerResult {
   ok: boolean;
   output: string;
+  /** The handler could not be run, which says nothing about the container. */
+  errored?: true;
 }
 
 export type RunHandler = (handler: Handler, target: HandlerTarget) => Promise<HandlerResult>;
@@ -64,7 +66,9 @@ export function handlerRunner(runtime: Pick<ContainerRuntime, "execSync">, clock
       if (handler.grpc !== undefined) return await grpcHealth(handler.grpc, target);
       return failed("no exec, httpGet, tcpSocket or grpc is given");
     } catch (error) {
-      return failed(errorText(error));
+      const errored = error instanceof RuntimeError &&
+        (error.kind === "unavailable" || error.kind === "not-found");
+      return { ...failed(errorText(error)), ...errored ? { errored } : {} };
     }
   };
 }

@@ -467,6 +467,25 @@ Deno.test("Pods restarts a container that fails its liveness probe", async () =>
   assert.ok(bench.status()!.containerStatuses![0]!.state!.running);
 });
 
+Deno.test("Pods takes nothing for unhealthy while the engine cannot run its probes", async () => {
+  await using bench = testBench();
+  await bench.pods.load();
+  const probe = { exec: { command: ["true"] }, periodSeconds: 5, failureThreshold: 2 };
+  const containers = [{ name: "web", image: "busybox:1", livenessProbe: probe, readinessProbe: probe }];
+  bench.pods.onEvent({ type: "pod", pod: testPod({ spec: { containers } }) });
+  await bench.settle();
+  await bench.advance(12_000);
+  assert.equal(bench.status()!.containerStatuses![0]!.ready, true);
+  bench.runtime.stopEngine();
+  await bench.advance(60_000);
+  bench.runtime.startEngine();
+  await bench.advance(20_000);
+  const [status] = bench.status()!.containerStatuses!;
+  assert.deepEqual([status!.restartCount, status!.ready], [0, true]);
+  assert.deepEqual(bench.events.filter((event) => event.includes("Killing")), []);
+  assert.ok(bench.events.some((event) => event.startsWith("Warning Unhealthy Liveness probe errored: ")));
+});
+
 Deno.test("Pods is ready when the readiness probe says so, after the startup probe", async () => {
   const says = { startup: 1, ready: 1 };
   const exec = (command: readonly string[]) => ({

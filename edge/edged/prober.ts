@@ -158,13 +158,19 @@ export class Prober {
       signal: AbortSignal.any([signal, stop.signal]),
     });
     if (stop.signal.aborted || signal.aborted) return;
+    const title = kind.charAt(0).toUpperCase() + kind.slice(1);
+    const subject = { kind: "Pod", pod: status.pod, container: container.name } as const;
+    const again = () => this.#schedule(watched, kind, begunAt + (probe.periodSeconds || 10) * 1000);
+    if (result.errored) {
+      log.debug("Probe could not be run", { kind, ...status.pod, output: result.output.slice(0, 512) });
+      event(subject, "Warning", "Unhealthy", `${title} probe errored: ${result.output}`);
+      return again();
+    }
     const before = states.get(kind)!;
     const after = nextProbeState(before, result.ok, probe);
     states.set(kind, after);
     const changed = after.passed !== before.passed || after.decided !== before.decided;
     if (!result.ok) {
-      const title = kind.charAt(0).toUpperCase() + kind.slice(1);
-      const subject = { kind: "Pod", pod: status.pod, container: container.name } as const;
       event(subject, "Warning", "Unhealthy", `${title} probe failed: ${result.output}`);
     }
     if (!result.ok && (changed || after.run.count === 1)) {
@@ -179,7 +185,7 @@ export class Prober {
     }
     // A container that failed for good is not asked again: it is about to be replaced.
     const over = after.decided && (kind === "startup" || (kind === "liveness" && !after.passed));
-    if (!over) this.#schedule(watched, kind, begunAt + (probe.periodSeconds || 10) * 1000);
+    if (!over) again();
     else if (kind === "startup" && after.passed) this.#begin(watched);
     if (changed) onChange();
   }
