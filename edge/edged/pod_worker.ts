@@ -375,10 +375,11 @@ export class PodWorker {
   async #prepare(): Promise<boolean> {
     if (this.#volumes !== undefined || this.#pod === undefined) return true;
     if ((this.#podHolds.get("volumes")?.untilMs ?? 0) > this.#c.clock.now()) return false;
+    this.#refreshAt = undefined;
     try {
       this.#volumes = await this.#c.volumes.setUp(this.#pod, { signal: this.#interruptible() });
       this.#podHolds.delete("volumes");
-      if (watchesSources(this.#pod)) this.#refreshAt = this.#c.clock.now() + REFRESH_RETRY_MS;
+      if (watchesSources(this.#pod)) this.#refreshBy(this.#c.clock.now() + REFRESH_RETRY_MS);
       return true;
     } catch (error) {
       if (!this.#interrupt.signal.aborted && !this.#c.signal.aborted) this.#holdPod("volumes", error);
@@ -591,16 +592,22 @@ export class PodWorker {
     if (
       pod === undefined || this.#fate !== "run" || plan.finished || (this.#refreshDue() ?? Infinity) > now
     ) return;
+    this.#refreshAt = undefined;
     try {
       const ms = await this.#c.volumes.refresh(pod, { signal: this.#interruptible() });
-      this.#refreshAt = ms === undefined ? undefined : now + Math.max(1000, ms);
+      if (ms !== undefined) this.#refreshBy(now + Math.max(1000, ms));
       this.#news.forget("pod's refresh");
     } catch (error) {
-      if (this.#c.signal.aborted || this.#interrupt.signal.aborted) return;
+      if (this.#c.signal.aborted || this.#interrupt.signal.aborted) return this.#refreshBy(now);
       const level = this.#news.isNew("pod's refresh", errorText(error)) ? "warning" : "debug";
       this.#c.log[level]("Volumes not refreshed", { ...this.identity, error });
-      this.#refreshAt = now + REFRESH_RETRY_MS;
+      this.#refreshBy(now + REFRESH_RETRY_MS);
     }
+  }
+
+  /** The volumes are written again at a time at the latest: a change that came while they were being written wants it sooner. */
+  #refreshBy(time: number): void {
+    this.#refreshAt = Math.min(time, this.#refreshAt ?? Infinity);
   }
 }
 

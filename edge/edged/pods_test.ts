@@ -191,6 +191,29 @@ Deno.test("Pods writes volumes again when their ConfigMap changes, and only then
   assert.deepEqual(bench.volumes.refreshed, ["u1"]);
 });
 
+Deno.test("Pods writes volumes again for a change that comes while they are being written", async () => {
+  await using bench = testBench();
+  const { volumes, pods, settle } = bench;
+  const change = { type: "configmap", namespace: "default", name: "site" } as const;
+  const during = async (act: () => void) => {
+    const gate = Promise.withResolvers<void>();
+    volumes.gate = gate.promise;
+    act();
+    // Pods that wait for the gate are not at rest.
+    for (let i = 0; i < 20; i++) await bench.clock.advance(0);
+    pods.onEvent(change);
+    gate.resolve();
+    await settle();
+  };
+  await pods.load();
+  const spec = { volumes: [{ name: "www", configMap: { name: "site" } }] };
+  await during(() => pods.onEvent({ type: "pod", pod: testPod({ spec }) }));
+  assert.equal(bench.status()?.phase, "Running");
+  assert.deepEqual(volumes.refreshed, ["u1"], "while they were set up");
+  await during(() => pods.onEvent(change));
+  assert.deepEqual(volumes.refreshed, ["u1", "u1", "u1"], "while they were written again");
+});
+
 Deno.test("Pods warns once that volumes cannot be written again, and goes on trying", async () => {
   await using bench = testBench();
   await bench.pods.load();

@@ -165,8 +165,11 @@ export class MemoryVolumes implements PodVolumes {
   readonly present = new Set<string>();
   readonly refreshed: string[] = [];
   missing: string | undefined;
+  /** What setting up and writing again wait for. */
+  gate: Promise<void> = Promise.resolve();
 
   async setUp(pod: Pod): Promise<VolumeTable> {
+    await this.gate;
     if (this.missing !== undefined) throw new PodEnvironmentError("missing", this.missing);
     this.present.add(pod.metadata!.uid!);
     return new Map((pod.spec?.volumes ?? []).map(({ name }) => [name, `/volumes/${name}`]));
@@ -182,6 +185,7 @@ export class MemoryVolumes implements PodVolumes {
 
   async refresh(pod: Pod): Promise<number | undefined> {
     this.refreshed.push(pod.metadata!.uid!);
+    await this.gate;
     if (this.missing !== undefined) throw new PodEnvironmentError("missing", this.missing);
     return undefined;
   }
