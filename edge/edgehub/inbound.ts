@@ -115,9 +115,11 @@ export class Inbound {
   #drop(result: string, fields: Record<string, unknown>, topic?: string): void {
     const { received, log } = this.#parts;
     received.inc(1, { result });
-    this.#complain((held) => {
-      const level = topic === undefined || this.#news.isNew(topic, "") ? "warning" : "debug";
-      log[level]("Dropped a message of the cloud", { reason: result, ...fields, held });
-    });
+    const text = "Dropped a message of the cloud";
+    if (topic !== undefined && this.#news.isNew(topic, "")) {
+      return log.warning(text, { reason: result, ...fields });
+    }
+    const level = topic === undefined ? "warning" : "debug";
+    this.#complain((held) => log[level](text, { reason: result, ...fields, held }));
   }
 }
