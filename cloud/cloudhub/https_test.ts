@@ -309,7 +309,8 @@ Deno.test("a client that never finishes is dropped while others are served", asy
 });
 
 Deno.test("a request whose body never ends is dropped after 30 s, whoever sent it", async () => {
-  const clock = new FakeClock(Date.now());
+  const begin = Date.now();
+  const clock = new FakeClock(begin);
   await using hub = await startHub({}, { clock });
   const { jwt } = parseJoinToken(await hub.token());
   const head = (lines: string) => `GET /edge.crt HTTP/1.1\r\nHost: a\r\nNodeName: edge-1\r\n${lines}\r\n\r\n`;
@@ -336,7 +337,7 @@ Deno.test("a request whose body never ends is dropped after 30 s, whoever sent i
     await clock.advance(1_000);
     return await Promise.race([all, Promise.resolve(false)]);
   }, "all three are dropped");
-  assert.ok(clock.now() - Date.now() >= 29_000);
+  assert.ok(clock.now() - begin >= 29_000);
 });
 
 Deno.test("clients that nobody knows take neither all connections nor much memory", async () => {
