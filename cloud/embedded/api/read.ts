@@ -95,34 +95,47 @@ export function printObject(
   });
 }
 
-/** A list, printed. */
+/** A list, printed in pieces: of objects as they are, each when it is asked for, since a list may be very long. */
 export function printList(
   registry: Registry,
   definition: ResourceDefinition,
   selection: Selection,
   { query, form, now }: { query: URLSearchParams; form: OutputForm; now: number },
-): string {
+): Iterable<string> {
   const { entries, metadata } = readPage(registry.cache(definition), registry.version, selection, query);
   if (form === "table") {
     const texts = entries.map((entry) => entry.text);
-    return printTable(definition, texts, metadata, { include: readIncludeObject(query), now });
+    return [printTable(definition, texts, metadata, { include: readIncludeObject(query), now })];
   }
   if (form === "metadata") {
     const items = entries.map((entry) => partialMetadata(objectOf(definition, entry.text)));
-    return JSON.stringify({
+    return [JSON.stringify({
       kind: "PartialObjectMetadataList",
       apiVersion: "meta.k8s.io/v1",
       metadata,
       items,
-    });
+    })];
   }
   const head = JSON.stringify({
     kind: definition.listKind ?? `${definition.kind}List`,
     apiVersion: apiVersionOf(definition),
     metadata,
   });
-  const items = entries.map((entry) => itemOf(definition, textOf(definition, entry)));
-  return `${head.slice(0, -1)},"items":[${items.join(",")}]}`;
+  return listPieces(`${head.slice(0, -1)},"items":[`, definition, entries);
+}
+
+function* listPieces(
+  head: string,
+  definition: ResourceDefinition,
+  entries: readonly CacheEntry[],
+): Generator<string> {
+  yield head;
+  let separator = "";
+  for (const entry of entries) {
+    yield separator + itemOf(definition, textOf(definition, entry));
+    separator = ",";
+  }
+  yield "]}";
 }
 
 /** The text of an object as an item of a list: what the list says of all is left out, but custom objects say it themselves. */

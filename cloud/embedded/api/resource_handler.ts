@@ -1,3 +1,4 @@
+import { bodyOf } from "./pieces.ts";
 import { StatusError } from "../../../common/errors/mod.ts";
 import type { ApiObject } from "../object.ts";
 import type { Registry } from "../registry.ts";
@@ -43,7 +44,7 @@ export interface ResourceRequest {
 
 /** JSON text as an answer. Warnings become headers that kubectl prints. */
 export function jsonResponse(
-  text: string,
+  text: string | ReadableStream<Uint8Array>,
   { status = 200, warnings = [] }: { status?: number; warnings?: string[] } = {},
 ): Response {
   const headers = new Headers({
@@ -108,7 +109,8 @@ function read(
     return jsonResponse(printObject(definition, entry, form, query, now()));
   }
   const selection = readSelection(definition, path.namespace, query);
-  return jsonResponse(printList(registry, definition, selection, { query, form, now: now() }));
+  const pieces = printList(registry, definition, selection, { query, form, now: now() });
+  return jsonResponse(bodyOf(pieces));
 }
 
 /** The newest object is at least as new as any version there was. @throws {StatusError} BadRequest, Timeout */

@@ -4,7 +4,8 @@ import { apiVersionOf, type ResourceDefinition } from "../resources/definition.t
 import type { CacheEntry, CacheEvent } from "../storage/watch_cache.ts";
 import { isTrue, readInteger, readListOptions } from "./list_options.ts";
 import type { OutputForm } from "./negotiate.ts";
-import { printObject, type Selection } from "./read.ts";
+import { takeChunk } from "./pieces.ts";
+import { printObject, readIncludeObject, type Selection } from "./read.ts";
 import { partialMetadata, printTable } from "./table_output.ts";
 
 /** Bounds of watches. */
@@ -34,6 +35,8 @@ interface WatchStart {
 }
 
 const encoder = new TextEncoder();
+/** About as long as a bookmark is. */
+const BOOKMARK_CHARS = 200;
 const BOOKMARK_INTERVAL_MS = 60_000;
 const MIN_TIMEOUT_SECONDS = 1800;
 const MAX_TIMEOUT_SECONDS = 24 * 3600;
@@ -102,52 +105,70 @@ export class WatchHub {
       throw error;
     }
     const bookmarks = isTrue(query.get("allowWatchBookmarks"));
-    let seen = start.version;
     let columns = true;
-    const print = (entry: CacheEntry) => {
+    if (form === "table") readIncludeObject(query);
+    const print = (type: string, entry: CacheEntry) => {
       const text = printObject(definition, entry, form, query, this.#now(), { columns });
       columns = false;
-      return text;
+      return `{"type":"${type}","object":${text}}\n`;
     };
-    const queue: string[] = [];
+    const printEvent = (event: CacheEvent) => {
+      if (event.type !== "DELETED" && selection.matches(event.entry)) {
+        return print(wasSelected(event) ? "MODIFIED" : "ADDED", event.entry);
+      }
+      return print(
+        "DELETED",
+        event.type === "DELETED" ? event.entry : withVersion(event.previous!, event.version),
+      );
+    };
+    const wasSelected = ({ previous }: CacheEvent) => previous !== undefined && selection.matches(previous);
+    const isSeen = (event: CacheEvent) =>
+      wasSelected(event) || (event.type !== "DELETED" && selection.matches(event.entry));
+    const printBookmark = (version: number, annotations?: Record<string, string>) =>
+      `{"type":"BOOKMARK","object":${this.#printBookmark(definition, String(version), form, annotations)}}\n`;
+
+    // What there is may be much. Everything is printed as it is fetched; what comes later must be fetched in time.
+    function* beginning(): Generator<string> {
+      for (const entry of start.entries) yield print("ADDED", entry);
+      if (start.markEnd) yield printBookmark(start.version, { "k8s.io/initial-events-end": "true" });
+      for (const event of start.events) if (isSeen(event)) yield printEvent(event);
+    }
+    const queue: Array<{ print: () => string; chars: number }> = [];
     let queuedChars = 0;
-    // The first list may be as long as it is; what comes after it must be fetched in time.
-    let allowedChars = this.#limits.queuedChars;
-    let initial = true;
     let pulled: (() => void) | undefined;
     let ended = false;
-    const push = (line: string) => {
+    let isCutOff = false;
+    const push = (chars: number, print: () => string) => {
       if (ended) return;
-      queue.push(line);
-      queuedChars += line.length;
-      if (initial) allowedChars += line.length;
-      else if (queuedChars > allowedChars) {
+      queue.push({ print, chars });
+      queuedChars += chars;
+      if (queuedChars > this.#limits.queuedChars) {
         // What waits is dropped: the watcher has to begin again from the last it has read.
+        isCutOff = true;
         queue.length = 0;
         end();
       }
       pulled?.();
     };
-    const tell = (type: string, text: string) => push(`{"type":"${type}","object":${text}}\n`);
+    const first = beginning();
+    const next = (): string | undefined => {
+      const { done, value } = first.next();
+      if (!done) return value;
+      const later = queue.shift();
+      queuedChars -= later?.chars ?? 0;
+      return later?.print();
+    };
+    let seen = start.events.at(-1)?.version ?? start.version;
     const onEvent = (event: CacheEvent) => {
       if (event.version <= seen) return;
-      const seenBefore = event.previous !== undefined && selection.matches(event.previous);
-      const seenNow = event.type !== "DELETED" && selection.matches(event.entry);
-      if (seenNow) tell(seenBefore ? "MODIFIED" : "ADDED", print(event.entry));
-      else if (seenBefore && event.type === "DELETED") tell("DELETED", print(event.entry));
-      else if (seenBefore) tell("DELETED", print(withVersion(event.previous!, event.version)));
       seen = event.version;
+      if (isSeen(event)) push(event.entry.text.length, () => printEvent(event));
     };
-    const bookmark = (annotations?: Record<string, string>) => {
-      if (!bookmarks && annotations === undefined) return;
-      const version = Math.max(seen, this.#registry.version);
-      seen = version;
-      tell("BOOKMARK", this.#printBookmark(definition, String(version), form, annotations));
+    const bookmark = () => {
+      if (!bookmarks) return;
+      const version = seen = Math.max(seen, this.#registry.version);
+      push(BOOKMARK_CHARS, () => printBookmark(version));
     };
-    for (const entry of start.entries) tell("ADDED", print(entry));
-    if (start.markEnd) bookmark({ "k8s.io/initial-events-end": "true" });
-    for (const event of start.events) onEvent(event);
-    initial = false;
     const unsubscribe = cache.subscribe(onEvent, () => end());
     const endsAt = this.#now() + timeoutSeconds * 1000;
     const watcher: Watcher = { endsAt, bookmark: () => bookmark(), end: () => end() };
@@ -159,17 +180,22 @@ export class WatchHub {
       pulled?.();
     };
     this.#watchers.add(watcher);
+    const take = () => isCutOff ? "" : takeChunk(next);
     const body = new ReadableStream<Uint8Array>({
       pull: async (controller) => {
-        if (queue.length === 0 && !ended) {
-          await new Promise<void>((resolve) => pulled = resolve);
-          pulled = undefined;
+        try {
+          let chunk = take();
+          while (chunk === "" && !ended) {
+            await new Promise<void>((resolve) => pulled = resolve);
+            pulled = undefined;
+            chunk = take();
+          }
+          if (chunk === "") controller.close();
+          else controller.enqueue(encoder.encode(chunk));
+        } catch (error) {
+          end();
+          throw error;
         }
-        if (queue.length > 0) {
-          controller.enqueue(encoder.encode(queue.splice(0).join("")));
-          queuedChars = 0;
-          allowedChars = this.#limits.queuedChars;
-        } else if (ended) controller.close();
       },
       cancel: () => end(),
     }, { highWaterMark: 0 });
