@@ -146,14 +146,14 @@ export async function waitForIssuer(
   }
 }
 
-/** What a user of the Kubernetes API may do: reach its address, or its proxy's, and read files whose content is replaced. */
+/** What a user of the Kubernetes API may do: reach its address, through its proxy where there is one, and read files whose content is replaced. */
 export function kubePermissions(config: KubeClientConfig): Deno.PermissionOptionsObject {
   const { server, proxyUrl, tokenFile, origin } = config;
   const read = asksForCredentials(config)
     ? []
     : [...origin?.files ?? [], ...(tokenFile === undefined ? [] : [tokenFile])];
   return {
-    net: [hostOf(proxyUrl ?? server)],
+    net: [hostOf(server), ...(proxyUrl === undefined ? [] : [hostOf(proxyUrl)])],
     ...(read.length === 0 ? {} : { read: [...new Set(read)] }),
     ...(read.length === 0 || origin?.context === undefined ? {} : { env: YAML_ENV }),
   };

@@ -62,7 +62,7 @@ Deno.test("kubePermissions() and credentialPermissions() are what each kind of a
       { net: ["kube:443"], read: ["/t"] },
       {},
     ],
-    ["a proxy", { server, proxyUrl: "socks5://p" }, { net: ["p:1080"] }, {}],
+    ["a proxy", { server, proxyUrl: "socks5://p" }, { net: ["kube:443", "p:1080"] }, {}],
     ["a command", { server, origin, exec }, { net: ["kube:443"] }, { run: ["/bin/l"] }],
     ["an issuer", { server, origin, oidc }, { net: ["kube:443"] }, {
       net: ["t:1"],

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { createServer as createProxy } from "node:http";
 import { createServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect, type Socket } from "node:net";
 import { parse } from "yaml";
 import {
   createAuthority,
@@ -9,11 +10,44 @@ import {
   printEcKeyPem,
   printPem,
 } from "../../common/pki/mod.ts";
+import { loadKubeConfig } from "../../common/kubeclient/mod.ts";
 import { ensureCertificates } from "../../scripts/kubernetes/certificates.ts";
 import { until } from "../../scripts/trial/program.ts";
 import { accountToken, Cloudcore, writeKubeconfig } from "../support/cloudcore.ts";
 import { EXECUTABLES, KUBECTL, lacking } from "../support/needs.ts";
 import { KUBERNETES, RealCluster } from "../support/real_cluster.ts";
+
+/** An HTTP proxy that connects to wherever it is asked to. */
+async function connectProxy(): Promise<AsyncDisposable & { port: number; asked: ReadonlySet<string> }> {
+  const asked = new Set<string>();
+  const sockets = new Set<Socket>();
+  const server = createProxy();
+  server.on("connect", (request, client: Socket) => {
+    asked.add(request.url ?? "");
+    const { hostname, port } = new URL(`http://${request.url}`);
+    const upstream = connect(Number(port), hostname, () => {
+      client.write("HTTP/1.1 200 Connection Established\r\n\r\n");
+      client.pipe(upstream).pipe(client);
+    });
+    for (const [socket, other] of [[client, upstream], [upstream, client]] as const) {
+      sockets.add(socket);
+      // A connection that breaks ends its other half.
+      socket.on("error", () => other.destroy());
+      socket.on("close", () => other.destroy());
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    port,
+    asked,
+    async [Symbol.asyncDispose]() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+}
 
 const REFUSED = /"The Kubernetes API server does not take the credentials, trying again"/;
 
@@ -170,6 +204,17 @@ Deno.test({
         issuer.closeAllConnections();
         await new Promise((resolve) => issuer.close(resolve));
       }
+    });
+
+    await t.step("the way goes through a proxy", async () => {
+      await using proxy = await connectProxy();
+      const file = await writeKubeconfig(cluster, path("proxied"), { token }, {
+        "proxy-url": `http://127.0.0.1:${proxy.port}`,
+      });
+      await using cloud = await Cloudcore.start(cluster, file);
+      await cloud.serves();
+      const { server } = await loadKubeConfig({ path: file });
+      assert.deepEqual([...proxy.asked], [new URL(server).host]);
     });
 
     await t.step("an administrator acts for the service account, with its rights", async () => {
