@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { itemsUntil } from "./items.ts";
 import { Mailbox } from "./mailbox.ts";
-import { survivors } from "./survivors.ts";
+import { survivors } from "./survivors_testing.ts";
 
 Deno.test("itemsUntil() gives the items in order and ends when the mailbox is closed", async () => {
   const mailbox = new Mailbox<number>("test", 4);

@@ -9,7 +9,7 @@ import {
   newResponse,
 } from "../../common/model/mod.ts";
 import { Mailbox, silentLogger } from "../../common/module/mod.ts";
-import { survivors } from "../../common/module/survivors.ts";
+import { survivors } from "../../common/module/survivors_testing.ts";
 import type { EdgedEvent } from "./kube_api.ts";
 import { MAX_PENDING, metaClient, readEvents, REPLY_TIMEOUT_MS } from "./meta_client.ts";
 import { testPod } from "./testing.ts";

@@ -3,7 +3,7 @@ import { createLogger, silentLogger, systemClock } from "../../../common/module/
 import { containerConfig, isKind, newPod, sandboxConfig, untilState } from "./contract.ts";
 import { dockerRuntime } from "./docker.ts";
 import { DEMO_IMAGE, dockerAnswers, ensureImages, PAUSE } from "./docker_support.ts";
-import { survivors } from "../../../common/module/survivors.ts";
+import { survivors } from "../../../common/module/survivors_testing.ts";
 import { type ProcessCall, type Processes, ProcessTimeoutError, systemProcesses } from "./processes.ts";
 import type { ContainerConfig, ContainerRuntime, PodIdentity, PodSandboxConfig } from "./types.ts";
 
