@@ -261,7 +261,7 @@ export function openEdge(port: number, ca: string, node: string, options: Connec
 
 /** Waits until a condition holds. @throws after five seconds */
 export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const end = Date.now() + 5_000;
+  const end = Date.now() + 30_000;
   while (!await condition()) {
     if (Date.now() > end) throw new Error(`It did not come about that ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));

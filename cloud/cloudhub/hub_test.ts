@@ -15,7 +15,7 @@ import {
   UpgradeRefused,
 } from "./_testing.ts";
 
-const WAIT = () => ({ signal: AbortSignal.timeout(5_000) });
+const WAIT = () => ({ signal: AbortSignal.timeout(30_000) });
 
 function podMessage(
   node: string,

@@ -53,7 +53,7 @@ Deno.test("CLOUD_HUB_RULES and CLOUD_HUB_NAMESPACE_RULES permit all that is done
     assert.equal((await hub.request("/node/edge-1")).status, 200);
     const route = { source: "metamanager", group: "resource", operation: "query", resource: "k8s/ca.crt" };
     edge.send(newMessage(route, null));
-    assert.equal((await edge.received.receive({ signal: AbortSignal.timeout(5_000) }))?.content, "PEM");
+    assert.equal((await edge.received.receive({ signal: AbortSignal.timeout(30_000) }))?.content, "PEM");
     await until(
       () => kube.peek(NODES, "edge-1")?.metadata?.annotations?.cloudcore !== undefined,
       "the node is annotated",

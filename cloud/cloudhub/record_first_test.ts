@@ -4,7 +4,7 @@ import { newMessage } from "../../common/model/mod.ts";
 import { startHub, until } from "./_testing.ts";
 import { type DeliveryLog, MemoryDeliveryLog } from "./delivery_log.ts";
 
-const WAIT = () => ({ signal: AbortSignal.timeout(5_000) });
+const WAIT = () => ({ signal: AbortSignal.timeout(30_000) });
 
 function podMessage(name: string) {
   const resource = `node/edge-1/default/pod/${name}`;

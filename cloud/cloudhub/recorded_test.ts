@@ -58,7 +58,7 @@ Deno.test("a recorded session passes through cloudHub() unchanged, to the byte",
   const twin = new Mailbox<Message>("devicecontroller", 1000);
   await using hub = await startHub({}, { deviceController: twin.send });
   await using edge = await hub.connect(NODE);
-  const wait = () => ({ signal: AbortSignal.timeout(5_000) });
+  const wait = () => ({ signal: AbortSignal.timeout(30_000) });
 
   const texts: string[] = [];
   edge.socket.on("message", (data) => texts.push(String(data)));

@@ -44,11 +44,11 @@ export async function startMetaManager(
   const running = module.run(controller.signal);
   await Promise.race([module.ready, running]);
   const take = async (mailbox: Mailbox<Message>) => {
-    const timer = AbortSignal.timeout(5000);
+    const timer = AbortSignal.timeout(30_000);
     try {
       return (await mailbox.receive({ signal: timer }))!;
     } catch (cause) {
-      throw new Error(`Nothing came to ${mailbox.name} in 5 s; logged: ${logged.join("")}`, { cause });
+      throw new Error(`Nothing came to ${mailbox.name} in 30 s; logged: ${logged.join("")}`, { cause });
     }
   };
   return {

@@ -146,11 +146,11 @@ export class WireEdge implements AsyncDisposable {
     return this.first(({ header }) => header.parent_msg_id === id, `a reply to ${what}`);
   }
 
-  /** Waits for the first message that fits, what came before included. @throws after ten seconds, or when the session ends */
+  /** Waits for the first message that fits, what came before included. @throws after a minute, or when the session ends */
   async first(
     fits: (message: WireMessage, at: number) => boolean,
     what: string,
-    timeoutMs = 10_000,
+    timeoutMs = 60_000,
   ): Promise<WireMessage> {
     const found = () => this.received.find((message, at) => fits(message, at));
     const { promise, resolve, reject } = Promise.withResolvers<WireMessage>();

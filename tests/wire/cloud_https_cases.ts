@@ -295,7 +295,7 @@ export function askHttps({ httpsPort, ca }: CloudAddress, request: HttpsCase): P
       ALPNProtocols: ["http/1.1"],
       ...request.credentials,
     });
-    const timer = setTimeout(() => finish(new Error(`No answer to "${request.name}"`)), 10_000);
+    const timer = setTimeout(() => finish(new Error(`No answer to "${request.name}"`)), 60_000);
     let done = false;
     function finish(error?: Error): void {
       if (done) return;

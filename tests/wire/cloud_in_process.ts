@@ -81,7 +81,7 @@ export class InProcessCloud implements AsyncDisposable {
 
   /** The next message that fits; others are dropped. */
   async next(edge: TestEdge, fits: (message: Message) => boolean, what: string): Promise<Message> {
-    const signal = AbortSignal.timeout(5_000);
+    const signal = AbortSignal.timeout(30_000);
     for (;;) {
       const got = await edge.received.receive({ signal });
       assert.ok(got, `the session ended without ${what}`);

@@ -10,7 +10,7 @@ import { Mailbox } from "../../common/module/mod.ts";
 import { goText, NODE, UP, type UpRow } from "./cloud_messages.ts";
 import { DOWN, JOB } from "./cloud_messages_down.ts";
 
-const wait = () => ({ signal: AbortSignal.timeout(5_000) });
+const wait = () => ({ signal: AbortSignal.timeout(30_000) });
 
 Deno.test("every message of an edge and of a cloud parses, and prints as Go prints it", () => {
   for (const row of [...UP, ...DOWN, JOB]) {

@@ -141,7 +141,7 @@ const QUIRKS: readonly Quirk[] = [
       edge.socket.send(row("insert event"));
       edge.socket.send(row("the state of a node job"));
       assert.equal(
-        (await tasks.receive({ signal: AbortSignal.timeout(5_000) }))?.route.operation,
+        (await tasks.receive({ signal: AbortSignal.timeout(30_000) }))?.route.operation,
         "UpdateNodeActionStatus",
       );
       await cloud.serves(edge, NODE);
@@ -260,7 +260,7 @@ const QUIRKS: readonly Quirk[] = [
       await using cloud = await InProcessCloud.start({ modules: { router: router.send } }, seed);
       const edge = await cloud.connect(NODE);
       edge.socket.send(row("a call of the service bus"));
-      const got = await router.receive({ signal: AbortSignal.timeout(5_000) });
+      const got = await router.receive({ signal: AbortSignal.timeout(30_000) });
       assert.equal(atob(String(got?.content)), "body");
       await using without = await start();
       const alone = await without.connect(NODE);
@@ -388,7 +388,7 @@ function refusals(module: "dynamicController" | "taskManager"): string[] {
 }
 
 async function settled(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 5_000;
+  const end = Date.now() + 30_000;
   while (!await holds()) {
     assert.ok(Date.now() < end, "it did not come about");
     await new Promise((resolve) => setTimeout(resolve, 5));

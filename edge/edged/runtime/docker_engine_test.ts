@@ -215,7 +215,7 @@ engineTest("a port of the node leads to the pod", async ({ sandbox, start }) => 
   const portMappings = [{ protocol: "TCP", containerPort: 8080, hostPort, hostIP: "127.0.0.1" }] as const;
   const id = await sandbox({ portMappings: [...portMappings] });
   await start(id, { command: ["/bin/busybox", "httpd", "-f", "-p", "8080", "-h", "/www"] });
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 30_000;
   for (;;) {
     try {
       assert.equal(await (await fetch(`http://127.0.0.1:${hostPort}/`)).text(), "demo-web\n");
