@@ -87,7 +87,9 @@ class Fuzzed implements AsyncDisposable {
         spec: { holderIdentity: node },
       });
     }
-    kube.seed(PODS, podOf("other", OTHER));
+    // What tolerates everything already is given no tolerations by cloudcore itself, however long this takes.
+    const other = podOf("other", OTHER);
+    kube.seed(PODS, { ...other, spec: { ...other.spec!, tolerations: [{ operator: "Exists" }] } });
     kube.seed(SECRETS, { metadata: { namespace: "default", name: "password" }, data: {} });
     kube.seed(CONFIG_MAPS, { metadata: { namespace: "default", name: "settings" }, data: {} });
     kube.seed(SERVICE_ACCOUNTS, { metadata: { namespace: "default", name: "default" } });
@@ -105,7 +107,11 @@ class Fuzzed implements AsyncDisposable {
   restore(): void {
     if (this.kube.peek(PODS, "default/web") !== undefined) return;
     const pod = podOf("web", MINE, { envFrom: [{ configMapRef: { name: "settings" } }] });
-    this.kube.seed(PODS, { ...pod, metadata: { ...pod.metadata!, uid: UID } });
+    this.kube.seed(PODS, {
+      ...pod,
+      metadata: { ...pod.metadata!, uid: UID },
+      spec: { ...pod.spec!, tolerations: [{ operator: "Exists" }] },
+    });
   }
 
   #ofOthers(): unknown {
