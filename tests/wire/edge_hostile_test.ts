@@ -115,7 +115,7 @@ Deno.test("edgecore outlives any change to the frames of upstream's cloud, with 
       await bench.healthy();
       assert.equal(cloud.sessions, 1, "the link stays up");
     }),
-    { numRuns: 60 },
+    { numRuns: 60, endOnFailure: true },
   );
   assert.ok(sent > 1000);
 });
@@ -173,7 +173,7 @@ Deno.test("edgecore outlives any answer to its requests, and goes on asking", as
         stepMs: 500,
       });
     }),
-    { numRuns: 12 },
+    { numRuns: 12, endOnFailure: true },
   );
   assert.ok(spoilt > 60, `${spoilt} answers were spoilt`);
 });
