@@ -43,16 +43,16 @@ export async function chooseKubeConfig({ given, env, exists }: KubeConfigFacts):
 }
 
 /**
- * The token that edge nodes join with.
+ * The token that edge nodes join with. The kubeconfig is named in messages, since it may have been found and not given.
  * Upstream: kubeedge keadm/cmd/keadm/app/cmd/gettoken.go @ 16cd854
  * @throws {CommandError} naming what to do
  */
-export async function getToken(client: KubeReader, signal?: AbortSignal): Promise<string> {
+export async function getToken(client: KubeReader, kubeConfig: string): Promise<string> {
   let secret: Secret;
   try {
-    secret = await client.get(SECRETS, TOKEN_SECRET, signal === undefined ? {} : { signal });
+    secret = await client.get(SECRETS, TOKEN_SECRET);
   } catch (error) {
-    throw new CommandError(`Cannot get the token: ${explain(error)}`, { cause: error });
+    throw new CommandError(`Cannot get the token: ${explain(error, kubeConfig)}`, { cause: error });
   }
   const encoded: unknown = secret.data?.[TOKEN_KEY];
   const token = typeof encoded === "string" ? decode(encoded) : "";
@@ -65,17 +65,20 @@ export async function getToken(client: KubeReader, signal?: AbortSignal): Promis
   return token;
 }
 
-function explain(error: unknown): string {
-  if (isNotFound(error)) {
-    return "secret kubeedge/tokensecret does not exist; start cloudcore on this cluster, which makes it";
+function explain(error: unknown, kubeConfig: string): string {
+  const text = errorText(error);
+  // Whatever listens at the address may answer 404.
+  if (isNotFound(error) && text.includes(TOKEN_SECRET.name)) {
+    return `secret kubeedge/tokensecret does not exist in the cluster of ${kubeConfig}; start cloudcore there, which makes it`;
   }
   if (isForbidden(error)) {
-    return "this kubeconfig may not read secrets in namespace kubeedge; use one of an administrator";
+    return `the user of ${kubeConfig} may not read secrets in namespace kubeedge; use a kubeconfig of an administrator`;
   }
   if (findStatusError(error)?.reason === "Unauthorized") {
-    return "the API server does not accept the credentials of this kubeconfig; use a current one";
+    return `the API server does not accept the credentials of ${kubeConfig}; renew them, or name another with --kube-config`;
   }
-  return `${errorText(error)}; check that the API server in the kubeconfig runs and can be reached from here`;
+  if (text.startsWith("Cannot reach ")) return text;
+  return `${text}; check that the server in ${kubeConfig} is a Kubernetes API server, and that it is well`;
 }
 
 /** The text in base64; empty for what is not base64 of printable ASCII, as every token is. */

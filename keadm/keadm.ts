@@ -75,7 +75,7 @@ function program(components: KeadmComponents): Command {
         exists: components.exists,
       });
       await using client = await components.connect(path);
-      output.out(await getToken(client));
+      output.out(await getToken(client, path));
     });
   return keadm;
 }

@@ -151,7 +151,7 @@ Deno.test("getToken() refuses a secret without a usable token", async (t) => {
   ];
   for (const [name, data] of rows) {
     await t.step(name, async () => {
-      await assert.rejects(getToken(cluster(data)), {
+      await assert.rejects(getToken(cluster(data), "/k"), {
         name: "CommandError",
         message: /delete the secret and restart cloudcore/,
       });
@@ -163,18 +163,36 @@ Deno.test("getToken() names the fix for each failure", async (t) => {
   const failing = (error: Error): KubeReader =>
     Object.assign(cluster(), { get: () => Promise.reject(error) });
   const rows: Array<[string, KubeReader, RegExp]> = [
-    ["no secret", cluster(), /does not exist; start cloudcore/],
-    ["forbidden", failing(new StatusError("Forbidden", "no")), /use one of an administrator/],
-    ["unauthorized", failing(new StatusError("Unauthorized", "no")), /use a current one/],
+    ["no secret", cluster(), /does not exist in the cluster of \/k; start cloudcore there/],
+    [
+      "no such page",
+      failing(new StatusError("NotFound", "404 page not found")),
+      /404 page not found; check that the server in \/k is a Kubernetes/,
+    ],
+    [
+      "forbidden",
+      failing(new StatusError("Forbidden", "no")),
+      /user of \/k may not .*use a kubeconfig of an administrator/,
+    ],
+    [
+      "unauthorized",
+      failing(new StatusError("Unauthorized", "no")),
+      /credentials of \/k; renew them, or name another/,
+    ],
     [
       "unreachable",
-      failing(new StatusError("ServiceUnavailable", "Connection refused")),
-      /Connection refused; check that the API server/,
+      failing(new StatusError("ServiceUnavailable", "Cannot reach https://kube: nothing listens there")),
+      /^Cannot get the token: Cannot reach https:\/\/kube: nothing listens there$/,
+    ],
+    [
+      "busy",
+      failing(new StatusError("Timeout", "https://kube did not answer")),
+      /did not answer; check that the server in \/k/,
     ],
   ];
   for (const [name, client, expected] of rows) {
     await t.step(name, async () => {
-      await assert.rejects(getToken(client), { name: "CommandError", message: expected });
+      await assert.rejects(getToken(client, "/k"), { name: "CommandError", message: expected });
     });
   }
 });
