@@ -17,8 +17,9 @@ import {
   unwrapResponse,
 } from "../../common/model/mod.ts";
 import type { Counter } from "../../common/metrics/mod.ts";
-import type { Clock, Logger } from "../../common/module/mod.ts";
+import { type Clock, type Logger, News } from "../../common/module/mod.ts";
 import { podUpdate } from "./cloud_messages.ts";
+import { DatabaseError } from "./database.ts";
 import { readFetched } from "./fetched_reply.ts";
 import type { GonePods } from "./gone_pods.ts";
 import { matchesResource, type ObjectKeeper } from "./object_keeper.ts";
@@ -100,8 +101,11 @@ export class EdgeRequests {
   /** Queries under way, by the key their object is stored under. */
   readonly #fetching = new Map<string, Promise<Message>>();
 
+  readonly #news: News;
+
   constructor(parts: EdgeRequestsComponents) {
     this.#parts = parts;
+    this.#news = new News(parts.clock);
   }
 
   /** Handles one request; resolves when it has been answered. Never rejects for what the request or the cloud is to blame. */
@@ -114,9 +118,10 @@ export class EdgeRequests {
     } catch (error) {
       this.#parts.messages.inc(1, { from: "edge", result: "failed" });
       const text = errorText(error);
-      if (!(error instanceof NoReplyError)) {
-        this.#parts.log.error("Cannot answer a request", error, { ...request.route });
-      }
+      // A disk that is full fails every request until somebody helps, and is told of once.
+      const old = error instanceof NoReplyError ||
+        (error instanceof DatabaseError && !this.#news.isNew("database", text));
+      if (!old) this.#parts.log.error("Cannot answer a request", error, { ...request.route });
       this.#toEdged(newErrorResponse(request, text, EdgeModule.metaManager));
     }
   }

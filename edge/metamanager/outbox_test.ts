@@ -85,6 +85,19 @@ Deno.test("a change that failed is sent again in time when the clock is set back
     assert.equal((await edge.cloud()).content, patch("Running"));
   }));
 
+Deno.test("that a change cannot be kept on a full disk is told to its sender each time and logged once", () =>
+  inTempDir(async (databasePath) => {
+    await using edge = await startMetaManager({ databasePath, databaseLimitBytes: 150_000 });
+    let refused = 0;
+    for (let i = 0; refused < 5; i++) {
+      assert.ok(i < 100, "the limit was never reached");
+      await edge.give(fromEdged("patch", `default/podpatch/p${i}`, patch("x".repeat(8000))));
+      const { content } = await edge.edged();
+      if (/disk is full/.test(String(content))) refused++;
+    }
+    assert.equal(edge.logged.filter((line) => /Cannot answer a request/.test(line)).length, 1);
+  }));
+
 Deno.test("patches of one pod go one at a time, the latest last, and each sender is answered", () =>
   inTempDir(async (databasePath) => {
     await using edge = await startMetaManager({ databasePath });
