@@ -17,6 +17,7 @@ import {
   targetNode,
 } from "../../common/model/mod.ts";
 import type { Clock, Logger, Send } from "../../common/module/mod.ts";
+import { answerWithout } from "./absent_module.ts";
 import { decideEnqueue, deliveryClassOf } from "./delivery_class.ts";
 import type { DeliveryLog } from "./delivery_log.ts";
 import type { HubMetrics } from "./metrics.ts";
@@ -196,6 +197,8 @@ export class Hub {
         const send = this.#c.targets[action.to];
         if (send === undefined) {
           this.#c.metrics.rejectedFrames.inc(1, { reason: "no_module" });
+          const answer = answerWithout(action.to, session.node, message);
+          if (answer !== undefined) this.deliver(answer);
           // Edges say some things again every minute for as long as they are not answered.
           if (this.#missing.has(action.to)) return;
           this.#missing.add(action.to);

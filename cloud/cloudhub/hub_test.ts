@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Event } from "../../common/api/core_v1.ts";
+import { StatusError } from "../../common/errors/mod.ts";
 import { CONFIG_MAPS, EVENTS, NODES } from "../../common/kubeclient/mod.ts";
 import { type Message, newMessage } from "../../common/model/mod.ts";
 import { FakeClock } from "../../common/module/fake_clock.ts";
@@ -403,6 +404,56 @@ Deno.test("a message that no session can carry is dropped and told once, by an E
   assert.match(message, /edge-1.*characters of 5000/);
   assert.equal(hub.logged.filter((line) => line.includes("too large for a node")).length, 1);
   assert.match(hub.metrics(), /dropped_total\{reason="too_large"\} 3/);
+});
+
+Deno.test("a metaserver that asks for dynamiccontroller where there is none is refused at once", async () => {
+  await using hub = await startHub();
+  await using edge = await hub.connect("edge-1");
+  const application = {
+    ID: "5f0c",
+    Key: "/core/v1/configmaps/default/web",
+    Verb: "update",
+    Nodename: "edge-1",
+    Option: "e30=",
+    ReqBody: "eyJraW5kIjoiQ29uZmlnTWFwIn0=",
+    Subresource: "",
+    RespBody: null,
+    Status: "InApplying",
+    Reason: "",
+    Error: { ErrStatus: { metadata: {} } },
+    Timestamp: "0001-01-01T00:00:00Z",
+  };
+  const text =
+    "Cannot update /core/v1/configmaps/default/web in the cloud: this cloudcore has no dynamiccontroller";
+  const { status, reason, code, message } = new StatusError("MethodNotAllowed", text).toStatus();
+  const rejected = {
+    ...application,
+    Option: null,
+    ReqBody: null,
+    Status: "Rejected",
+    Reason: text,
+    Error: { ErrStatus: { metadata: {}, status, message, reason, code } },
+  };
+  const rows: Array<[resource: string, content: unknown, answered: string, answer: unknown]> = [
+    ["null", application, "ignore/Application/ignore", rejected],
+    ["watchapp/sync", { "5f0c": application }, "watchapp/sync", { "5f0c": rejected }],
+    ["watchapp/sync", {}, "watchapp/sync", {}],
+  ];
+  for (const [resource, content, answered, answer] of rows) {
+    const route = { source: "metaserver", group: "dynamiccontroller", operation: "null", resource };
+    const request = newMessage(route, content);
+    edge.send(request);
+    const received = await edge.received.receive(WAIT());
+    assert.equal(received?.header.parentMsgId, request.header.msgId);
+    assert.deepEqual(received?.route, {
+      source: "dynamiccontroller",
+      group: "resource",
+      operation: "applicationResponse",
+      resource: answered,
+    });
+    assert.deepEqual(received?.content, answer);
+  }
+  assert.equal(hub.logged.filter((line) => line.includes("not enabled")).length, 1);
 });
 
 Deno.test("a node without keepalives is disconnected, one with them is not", async () => {
