@@ -14,6 +14,16 @@ const ACCESS = ["ServiceUnavailable", "Unauthorized", "Forbidden"] as const;
 /** An event that cannot be read, or a server that fails: only a list brings further. */
 const UNREADABLE = ["InternalError", "RequestEntityTooLarge"] as const;
 
+/** A name that no object has. */
+const NO_OBJECT = "nobody.kubeedge.io";
+
+const isNumber = (version: string) => /^\d{1,40}$/.test(version);
+
+/** The API server no longer has the past that an informer told of. */
+export class PastLostError extends Error {
+  override readonly name = "PastLostError";
+}
+
 /** A watch that lasted this long, or brought something, worked: the next failure starts the backoff anew. */
 const STEADY_MS = 5_000;
 
@@ -57,6 +67,9 @@ export function informerMetrics(registry: MetricsRegistry): InformerMetrics {
 /**
  * An informer over what a selection of a resource holds. An object that was deleted and made again while nobody watched is
  * told as `deleted` and `added`; what disappeared meanwhile as `deleted` with the object last known.
+ *
+ * It ends with a {@linkcode PastLostError} when the server's store was put back to an older copy: versions that were told may come
+ * again for other changes then, so whoever compares them must not go on.
  * Upstream: k8s.io/client-go tools/cache/reflector.go, delta_fifo.go @ v0.32
  */
 export function informer<T extends KubeObject>(
@@ -79,6 +92,10 @@ class Reflector<T extends KubeObject> implements Informer<T> {
   #isSynced = false;
   /** Where the watch goes on; undefined when the list must be read anew. */
   #version: string | undefined;
+  /** The last version that was seen. */
+  #newest = "";
+  /** The server was away: it may be another one since, or have another past. */
+  #wasAway = false;
 
   constructor(
     client: KubeReader,
@@ -143,6 +160,8 @@ class Reflector<T extends KubeObject> implements Informer<T> {
           await this.#list(signal);
           metrics?.lists.inc(1, { resource });
         }
+        if (this.#wasAway && !listed) await this.#checkPast(signal);
+        this.#wasAway = false;
         const version = this.#version!;
         for await (
           const event of this.#client.watch(this.#type, {
@@ -156,6 +175,7 @@ class Reflector<T extends KubeObject> implements Informer<T> {
         }
       } catch (error) {
         if (signal.aborted) return;
+        if (error instanceof PastLostError) throw error;
         if (isExpired(error)) {
           log.info("Listing again, the watch is too far behind", { resource });
           this.#version = undefined;
@@ -163,6 +183,7 @@ class Reflector<T extends KubeObject> implements Informer<T> {
           if (!listed) attempt = 0;
         } else if (!hasReason(error, "Timeout") || clock.now() - started < STEADY_MS) {
           failed = true;
+          this.#wasAway = true;
           // The same event would come again.
           if (UNREADABLE.some((reason) => hasReason(error, reason))) this.#version = undefined;
           metrics?.failures.inc(1, { resource });
@@ -190,18 +211,43 @@ class Reflector<T extends KubeObject> implements Informer<T> {
     }
   }
 
+  /**
+   * Makes sure that the server still has what was told here. One whose store was put back to an older copy takes a watch from a
+   * version that it has not reached, and tells nothing until it gets there.
+   */
+  async #checkPast(signal: AbortSignal): Promise<void> {
+    const { fieldSelector = "" } = this.#selection;
+    // Only the version is of interest, which is the same whatever is listed.
+    const none = fieldSelector.includes("metadata.name=") ? [] : [`metadata.name=${NO_OBJECT}`];
+    const fields = [fieldSelector, ...none].filter((each) => each !== "").join(",");
+    const { metadata } = await this.#client.list(this.#type, { ...this.#selection, fieldSelector: fields }, {
+      signal,
+    });
+    this.#mustNotGoBack(metadata.resourceVersion);
+  }
+
+  #mustNotGoBack(is = ""): void {
+    const was = this.#newest;
+    if (!isNumber(was) || !isNumber(is) || BigInt(is) >= BigInt(was)) return;
+    throw new PastLostError(
+      `The API server went back from version ${was} to ${is}, so its store was put back to an older copy: ` +
+        "what is known of it holds no longer, and all that follows it has to start anew",
+    );
+  }
+
   async #list(signal: AbortSignal): Promise<void> {
     const map = (object: T) => this.#trim(object);
     const { items, metadata, malformed = 0 } = await this.#client.list(this.#type, this.#selection, {
       signal,
       map,
     });
+    this.#mustNotGoBack(metadata.resourceVersion);
     // What was malformed may be one of those that seem gone.
     const gone = new Map(malformed > 0 ? [] : this.#objects);
     for (const object of items) gone.delete(keyOf(object));
     for (const [key, object] of gone) this.#remove(key, object);
     for (const object of items) this.#put(object);
-    this.#version = metadata.resourceVersion ?? "";
+    this.#version = this.#newest = metadata.resourceVersion ?? "";
     if (!this.#isSynced) {
       this.#isSynced = true;
       this.#synced.resolve();
@@ -215,7 +261,8 @@ class Reflector<T extends KubeObject> implements Informer<T> {
     } else if (type !== "BOOKMARK") {
       this.#put(this.#trim(object));
     }
-    this.#version = object.metadata?.resourceVersion ?? this.#version;
+    const version = object.metadata?.resourceVersion;
+    if (version !== undefined) this.#version = this.#newest = version;
   }
 
   #put(object: T): void {

@@ -5,9 +5,9 @@ import { StatusError } from "../errors/mod.ts";
 import { FakeClock } from "../module/fake_clock.ts";
 import { silentLogger } from "../module/mod.ts";
 import { type FakeCall, FakeKubeClient } from "./fake_client.ts";
-import { informer } from "./informer.ts";
+import { informer, PastLostError } from "./informer.ts";
 import { CONFIG_MAPS } from "./resources.ts";
-import type { InformerEvent } from "./types.ts";
+import type { InformerEvent, KubeReader } from "./types.ts";
 
 const map = (name: string, value = "1"): ConfigMap => ({
   metadata: { name, namespace: "default", managedFields: [{ manager: "x" }] },
@@ -271,4 +271,83 @@ Deno.test("informer() lists again after an event that cannot be read, and keeps 
   assert.deepEqual([names(), watchedFrom], [["b 2"], ["1", "2", "3"]]);
   stop.abort();
   await running;
+});
+
+interface Outage {
+  ended: Promise<void>;
+  stop: () => void;
+  /** Field selectors of the lists that succeeded. */
+  listed: string[];
+  keys: () => string[];
+  /** Makes an object and lets the informer see it. */
+  add: () => Promise<void>;
+}
+
+/** An informer whose server is away for a while and then the one that `after` gives. */
+async function outage(after: (before: FakeKubeClient) => FakeKubeClient): Promise<Outage> {
+  const clock = new FakeClock();
+  const before = new FakeKubeClient({ now: () => clock.now() });
+  const listed: string[] = [];
+  let server: FakeKubeClient | undefined = before;
+  const reached = () => {
+    if (server === undefined) throw new StatusError("ServiceUnavailable", "away");
+    return server;
+  };
+  const client: KubeReader = {
+    get: (...given) => reached().get(...given),
+    list: async (type, selection = {}, options) => {
+      const list = await reached().list(type, selection, options);
+      listed.push(selection.fieldSelector ?? "");
+      return list;
+    },
+    async *watch(...given) {
+      yield* reached().watch(...given);
+    },
+  };
+  before.seed(CONFIG_MAPS, map("a"));
+  before.seed(CONFIG_MAPS, map("b"));
+  const stop = new AbortController();
+  const copy = informer(client, CONFIG_MAPS, {}, { log: silentLogger, clock, random: () => 0.5 });
+  const ended = copy.run(stop.signal);
+  ended.catch(() => {/* looked at by the test */});
+  await copy.waitForSync({ signal: stop.signal });
+  await clock.advance(0);
+  server = undefined;
+  before.endWatches();
+  await clock.advance(5_000);
+  server = after(before);
+  await clock.advance(30_000);
+  return {
+    ended,
+    stop: () => stop.abort(),
+    listed,
+    keys: () => copy.list().map(keyOf),
+    add: async () => {
+      await server!.create(CONFIG_MAPS, map("c"));
+      await clock.advance(0);
+    },
+  };
+}
+
+Deno.test("informer() ends when the server comes back with an older past", async () => {
+  const { ended, keys } = await outage(() => {
+    const restored = new FakeKubeClient();
+    restored.seed(CONFIG_MAPS, map("a"));
+    return restored;
+  });
+  await assert.rejects(ended, (error) => {
+    assert.ok(error instanceof PastLostError);
+    assert.match(error.message, /from version 2 to 1/);
+    return true;
+  });
+  assert.deepEqual(keys(), ["default/a", "default/b"]);
+});
+
+Deno.test("informer() goes on without a new list when the server comes back as it was", async () => {
+  const { ended, stop, listed, keys, add } = await outage((before) => before);
+  assert.deepEqual(listed, ["", "metadata.name=nobody.kubeedge.io"]);
+  await add();
+  assert.deepEqual(keys(), ["default/a", "default/b", "default/c"]);
+  stop();
+  await ended;
 });
