@@ -144,6 +144,32 @@ Deno.test("edgeController() waits with what it hears of a pod while the edge's o
   assert.deepEqual(rig.pushes(from), []);
 });
 
+Deno.test("edgeController() tells what another wrote after an edge's own write once the edge has stored its answer", async () => {
+  await using rig = new Rig();
+  const from = await connected(rig);
+  const patch = rig.kube.patch.bind(rig.kube);
+  const other = () =>
+    patch(PODS, { namespace: "default", name: "web" }, {
+      type: "merge",
+      body: { status: { reason: "NodeLost" } },
+    }, { subresource: "status" });
+  // The other's write is done, and told by the watch, before the edge is answered.
+  rig.kube.patch = async (...asked) => {
+    const answer = await patch(...asked);
+    await other();
+    await rig.settle();
+    return answer as never;
+  };
+  const reply = await rig.ask("patch", "node/edge-1/default/podpatch/web", '{"status":{"phase":"Running"}}');
+  await rig.settle();
+  assert.deepEqual(rig.pushes(from), []);
+  await rig.clock.advance(1_000);
+  const push = await rig.pushed("update", "node/edge-1/default/pod/web", from);
+  assert.ok(rig.sent.indexOf(push) > rig.sent.indexOf(reply));
+  assert.equal(contentOf<Pod>(push).status?.reason, "NodeLost");
+  assert.equal(contentOf<Pod>(push).status?.phase, "Running");
+});
+
 Deno.test("edgeController() sends a pod at once when what it refers to does not exist", async () => {
   await using rig = new Rig();
   rig.kube.seed(NODES, node("edge-1"));

@@ -7,7 +7,7 @@ import type { RequestKind, RequestOf } from "./request.ts";
 
 /** What requests do to the downstream half. */
 export interface EdgeView {
-  /** The edge writes the status of an object; dispose when the API has answered. */
+  /** The edge writes the status of an object; dispose when it has what the API answered. */
   writing(node: string, name: ObjectName): Disposable;
   /** The edge is about to be answered with an object and will keep it. */
   answered(node: string, name: ObjectName, object: KubeObject): void;
@@ -19,6 +19,8 @@ export interface EdgeView {
 export interface HandlerContext {
   kube: Pick<KubeReader, "get"> & KubeWriter;
   edge: EdgeView;
+  /** What is held until the edge has its answer. */
+  held: DisposableStack;
   index: AuthorizationIndex;
   /** The pod a request is about, as the API has it; undefined when there is none. */
   pod: Pod | undefined;

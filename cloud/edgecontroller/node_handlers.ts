@@ -40,9 +40,9 @@ export const NODE_HANDLERS: Handlers<NodeKinds> = {
     return "OK";
   },
 
-  "node-patch": async ({ nodeName, name, patch }, { kube, edge, signal }) => {
+  "node-patch": async ({ nodeName, name, patch }, { kube, edge, held, signal }) => {
     const id = { type: "node", namespace: CLUSTER_SCOPE, name } as const;
-    using _writing = edge.writing(nodeName, id);
+    held.use(edge.writing(nodeName, id));
     const body = nodeStatusPatch(patch);
     const node = await kube.patch(NODES, { name }, { type: "strategic", body }, {
       subresource: "status",
@@ -63,9 +63,9 @@ export const NODE_HANDLERS: Handlers<NodeKinds> = {
   },
 
   "nodestatus-update": async (request, context) => {
-    const { kube, edge, signal } = context;
+    const { kube, edge, held, signal } = context;
     const { nodeName, name } = request;
-    using _writing = edge.writing(nodeName, { type: "node", namespace: CLUSTER_SCOPE, name });
+    held.use(edge.writing(nodeName, { type: "node", namespace: CLUSTER_SCOPE, name }));
     const stored = await kube.get(NODES, { name }, { signal });
     const next = withReportedStatus(stored, request.status, request.extendResources, context);
     await kube.update(NODES, next, { subresource: "status", signal });

@@ -32,7 +32,7 @@ export const POD_HANDLERS: Handlers<PodKinds> = {
   },
 
   // The UID always goes with the patch, so that it cannot hit a successor of the same name.
-  "pod-patch": async ({ nodeName, namespace, name, patch }, { kube, edge, pod, signal }) => {
+  "pod-patch": async ({ nodeName, namespace, name, patch }, { kube, edge, held, pod, signal }) => {
     const stored = pod?.metadata?.uid;
     const uid = asText(asOptionalObject(patch.metadata, "metadata").uid, "metadata.uid");
     // An edge that still runs a pod which is gone missed its end.
@@ -46,7 +46,7 @@ export const POD_HANDLERS: Handlers<PodKinds> = {
       );
     }
     const id = { type: "pod", namespace, name } as const;
-    using _writing = edge.writing(nodeName, id);
+    held.use(edge.writing(nodeName, id));
     const body = {
       metadata: { uid: stored },
       ...(patch.status === undefined ? {} : { status: patch.status }),
@@ -76,13 +76,13 @@ export const POD_HANDLERS: Handlers<PodKinds> = {
   },
 
   "podstatus-update": async ({ nodeName, namespace, name, entry }, context) => {
-    const { kube, edge, pod, now, signal } = context;
+    const { kube, edge, held, pod, now, signal } = context;
     const uid = pod?.metadata?.uid;
     if (pod === undefined || (entry.uid !== "" && entry.uid !== uid)) {
       await edge.podGone(nodeName, { namespace, name, uid: entry.uid });
       return "OK";
     }
-    using _writing = edge.writing(nodeName, { type: "pod", namespace, name });
+    held.use(edge.writing(nodeName, { type: "pod", namespace, name }));
     const stored = await kube.get(PODS, { namespace, name }, { signal });
     if (stored.metadata?.uid !== uid) return "OK";
     const status = reportedPodStatus(stored, entry.status, now);

@@ -84,6 +84,9 @@ const EVENT_INTERVAL_MS = 100;
 /** Refusals that may wait to be sent; beyond that a flood is not even answered. */
 const MAX_REFUSALS = 1000;
 
+/** How long an edge takes to store what it was answered, milliseconds. */
+const ANSWER_SETTLES_MS = 1_000;
+
 /** Failures of one node that are alike are logged so often, so that neither a hostile edge nor an outage fills the log. */
 const LOG_EVERY_MS = 60_000;
 /** Edges go on to tell of pods, and ask for their tokens, while a namespace with all in it goes: nothing anybody need mend. */
@@ -100,6 +103,7 @@ export class Upstream {
   readonly #options: UpstreamOptions;
   readonly #lanes: Lanes;
   readonly #refusals = new Tasks();
+  readonly #settling = new Tasks();
   #eventBudgets = new Map<string, { left: number; at: number }>();
   #logged = new Map<string, number>();
 
@@ -165,6 +169,7 @@ export class Upstream {
   async stop(): Promise<void> {
     await this.#lanes.stop();
     await this.#refusals.settled();
+    await this.#settling.settled();
   }
 
   #enqueue(
@@ -196,8 +201,9 @@ export class Upstream {
   ): Promise<void> {
     const { requests, log } = this.#components;
     let reply: Message | undefined;
+    using held = new DisposableStack();
     try {
-      const result = await this.#carryOut(request, signal);
+      const result = await this.#carryOut(request, held, signal);
       requests.inc(1, { kind: request.kind, result: "OK" });
       reply = replyWith(how, message, result);
     } catch (error) {
@@ -212,9 +218,20 @@ export class Upstream {
     if (reply === undefined || signal.aborted) return;
     try {
       await this.#components.send(reply, signal);
+      this.#holdOn(held.move(), signal);
     } catch (error) {
       if (!signal.aborted) log.error("Cannot answer an edge", error, { resource: message.route.resource });
     }
+  }
+
+  /**
+   * An edge stores what it is answered without looking at versions, and a moment after it arrived. What others wrote meanwhile is told
+   * once that is over: else the answer is stored over it, and the edge takes what it reported for what the API shows.
+   * Upstream: kubeedge edge/pkg/metamanager/client/pod.go (updatePodDB) @ 16cd854
+   */
+  #holdOn(held: DisposableStack, signal: AbortSignal): void {
+    const wait = this.#components.clock.sleep(ANSWER_SETTLES_MS, { signal });
+    this.#settling.add(wait.finally(() => held.dispose()), signal);
   }
 
   /** Whether what is not there need not be there: then the edge goes on without it instead of trying again. */
@@ -224,7 +241,11 @@ export class Upstream {
     return this.#components.index.podsOf(nodeName).some((pod) => isDispensable(pod, reference));
   }
 
-  async #carryOut(request: UpstreamRequest, signal: AbortSignal): Promise<KubeObject | string> {
+  async #carryOut(
+    request: UpstreamRequest,
+    held: DisposableStack,
+    signal: AbortSignal,
+  ): Promise<KubeObject | string> {
     const ms = this.#options.requestTimeoutMs;
     const work = new AbortController();
     const done = new AbortController();
@@ -236,7 +257,7 @@ export class Upstream {
       () => {},
     );
     try {
-      return await this.#decideAndDo(request, work.signal);
+      return await this.#decideAndDo(request, held, work.signal);
     } catch (error) {
       throw work.signal.aborted ? work.signal.reason : error;
     } finally {
@@ -245,7 +266,11 @@ export class Upstream {
     }
   }
 
-  async #decideAndDo(request: UpstreamRequest, signal: AbortSignal): Promise<KubeObject | string> {
+  async #decideAndDo(
+    request: UpstreamRequest,
+    held: DisposableStack,
+    signal: AbortSignal,
+  ): Promise<KubeObject | string> {
     const { kube, edge, index, clock } = this.#components;
     const pod = ABOUT_A_POD.has(request.kind) ? await this.#findPod(request, signal) : undefined;
     const seen: AuthorizationIndex = pod === undefined ? index : {
@@ -263,6 +288,7 @@ export class Upstream {
     const context: HandlerContext = {
       kube,
       edge,
+      held,
       index: seen,
       pod,
       now: clock.now(),
