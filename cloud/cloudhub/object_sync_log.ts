@@ -4,6 +4,7 @@ import {
   findStatusError,
   isAlreadyExists,
   isForbidden,
+  isNamespaceTerminating,
   isNotFound,
 } from "../../common/errors/mod.ts";
 import type { KubeClient, ResourceType } from "../../common/kubeclient/mod.ts";
@@ -72,10 +73,6 @@ const MAX_WAITING_REMOVALS = 10_000;
 const LAST_WRITES_MS = 2_000;
 /** The status of an object that was sent and never confirmed. */
 const NOTHING_CONFIRMED = "0";
-
-/** Whether a namespace takes no more objects. Upstream: k8s.io/api core/v1 NamespaceTerminatingCause */
-const isNamespaceEnding = (error: unknown) =>
-  findStatusError(error)?.details?.causes?.some(({ reason }) => reason === "NamespaceTerminating") ?? false;
 
 const isConfirmation = (change: Write) => !("gone" in change) && !change.isNew;
 
@@ -229,7 +226,7 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
         await kube.create(type, made, { signal });
       } catch (error) {
         // The object goes with its namespace, and so would the record.
-        if (isNamespaceEnding(error)) return false;
+        if (isNamespaceTerminating(error)) return false;
         if (!isAlreadyExists(error)) throw error;
       }
       return true;

@@ -11,6 +11,7 @@ export {
   isConflict,
   isExpired,
   isForbidden,
+  isNamespaceTerminating,
   isNotFound,
   reasonOf,
   StatusError,

@@ -151,6 +151,10 @@ export const isExpired = (error: unknown): boolean => hasReason(error, "Expired"
 /** The caller may not do this. */
 export const isForbidden = (error: unknown): boolean => hasReason(error, "Forbidden");
 
+/** The namespace takes no more objects, since it is on its way out. Upstream: k8s.io/api core/v1 (NamespaceTerminatingCause) */
+export const isNamespaceTerminating = (error: unknown): boolean =>
+  findStatusError(error)?.details?.causes?.some(({ reason }) => reason === "NamespaceTerminating") ?? false;
+
 /** The text of anything thrown, with the causes behind it. */
 export function errorText(error: unknown): string {
   const texts: string[] = [];

@@ -1,6 +1,6 @@
 import type { Event } from "../../../common/api/core_v1.ts";
 import type { KubeObject } from "../../../common/api/meta_v1.ts";
-import { errorText, isNotFound } from "../../../common/errors/mod.ts";
+import { errorText, isNamespaceTerminating, isNotFound } from "../../../common/errors/mod.ts";
 import { EVENTS, type KubeWriter, type ResourceType } from "../../../common/kubeclient/mod.ts";
 import { type Clock, type Logger, Mailbox, throttle } from "../../../common/module/mod.ts";
 import { timestamp } from "./conditions.ts";
@@ -86,7 +86,11 @@ export function eventRecorder({ kube, clock, log }: EventRecorderComponents): Ev
           if (event === undefined) return;
           await write(event, signal);
         } catch (error) {
-          if (!signal.aborted) log.warning("Cannot write an event", { err: errorText(error) });
+          if (signal.aborted) return;
+          const fields = { err: errorText(error) };
+          // Nothing that anybody need mend: the events would go with the namespace.
+          if (isNamespaceTerminating(error)) log.debug("Cannot write an event", fields);
+          else log.warning("Cannot write an event", fields);
         }
       }
     },

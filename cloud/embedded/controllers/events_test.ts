@@ -3,7 +3,7 @@ import { StatusError } from "../../../common/errors/mod.ts";
 import { type FakeCall, FakeKubeClient } from "../../../common/kubeclient/fake_client.ts";
 import { EVENTS, NODES, PODS } from "../../../common/kubeclient/mod.ts";
 import { FakeClock } from "../../../common/module/fake_clock.ts";
-import { createLogger, silentLogger } from "../../../common/module/mod.ts";
+import { createLogger } from "../../../common/module/mod.ts";
 import { eventRecorder } from "./events.ts";
 
 const NOTE = { component: "scheduler", type: "Warning", reason: "Failed", message: "no room" } as const;
@@ -11,17 +11,24 @@ const pod = { metadata: { name: "p", namespace: "shop", uid: "u" } };
 
 async function withRecorder(
   body: (
-    bench: { kube: FakeKubeClient; clock: FakeClock; recorder: ReturnType<typeof eventRecorder> },
+    bench: {
+      kube: FakeKubeClient;
+      clock: FakeClock;
+      recorder: ReturnType<typeof eventRecorder>;
+      logged: string[];
+    },
   ) => Promise<void>,
   intercept?: (call: FakeCall) => void,
 ): Promise<void> {
   const clock = new FakeClock();
   await using kube = new FakeKubeClient({ now: () => clock.now(), ...(intercept && { intercept }) });
-  const recorder = eventRecorder({ kube, clock, log: silentLogger });
+  const logged: string[] = [];
+  const log = createLogger("events", { level: "warning", write: (line) => logged.push(line) });
+  const recorder = eventRecorder({ kube, clock, log });
   const stop = new AbortController();
   const running = recorder.run(stop.signal);
   try {
-    await body({ kube, clock, recorder });
+    await body({ kube, clock, recorder, logged });
   } finally {
     stop.abort();
     await running;
@@ -63,9 +70,10 @@ Deno.test("eventRecorder() begins anew when the event has expired, and keeps nod
 
 Deno.test("eventRecorder() drops what cannot be written and goes on", async () => {
   let failing = true;
-  await withRecorder(async ({ kube, clock, recorder }) => {
+  await withRecorder(async ({ kube, clock, recorder, logged }) => {
     recorder.record(PODS, pod, NOTE);
     await clock.advance(0);
+    assert.match(logged.join(), /no events/);
     failing = false;
     recorder.record(PODS, pod, { ...NOTE, reason: "Later" });
     await clock.advance(0);
@@ -87,3 +95,15 @@ Deno.test("eventRecorder() tells now and then that it drops events, and how many
   recorder.record(PODS, pod, NOTE);
   assert.match(lines[1]!, /Dropping an event, too many wait" reason="Failed" held=4\n$/);
 });
+
+Deno.test("eventRecorder() says nothing of events about what goes with its namespace", () =>
+  withRecorder(async ({ kube, clock, recorder, logged }) => {
+    recorder.record(PODS, pod, NOTE);
+    await clock.advance(0);
+    assert.equal(kube.peekAll(EVENTS).length, 0);
+    assert.deepEqual(logged, []);
+  }, () => {
+    const text = "unable to create new content in namespace shop because it is being terminated";
+    const causes = [{ reason: "NamespaceTerminating", message: "namespace shop is being terminated" }];
+    throw new StatusError("Forbidden", text, { details: { causes } });
+  }));
