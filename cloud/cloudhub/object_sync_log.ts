@@ -74,6 +74,10 @@ const LAST_WRITES_MS = 2_000;
 /** The status of an object that was sent and never confirmed. */
 const NOTHING_CONFIRMED = "0";
 
+/** Told from a kind that is not served, which comes back. */
+const isNamespaceGone = (error: unknown) =>
+  isNotFound(error) && findStatusError(error)?.details?.kind === "namespaces";
+
 const isConfirmation = (change: Write) => !("gone" in change) && !change.isNew;
 
 const isCreation = (change: Write) => !("gone" in change) && change.isNew;
@@ -226,7 +230,7 @@ export function objectSyncLog({ kube, clock, log }: ObjectSyncLogComponents): Ru
         await kube.create(type, made, { signal });
       } catch (error) {
         // The object goes with its namespace, and so would the record.
-        if (isNamespaceTerminating(error)) return false;
+        if (isNamespaceTerminating(error) || isNamespaceGone(error)) return false;
         if (!isAlreadyExists(error)) throw error;
       }
       return true;

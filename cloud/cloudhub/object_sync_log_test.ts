@@ -193,21 +193,34 @@ Deno.test("objectSyncLog() writes the newest version once the API works again", 
   await until(() => parts.version() === "8", "the newest is recorded");
 });
 
-Deno.test("objectSyncLog() records nothing in a namespace that is being terminated, and goes on", async () => {
-  await using parts = await start({
-    intercept: ({ verb, namespace }) => {
-      if (verb !== "create" || namespace !== "ending") return;
-      throw new StatusError("Forbidden", "unable to create new content in namespace ending", {
-        details: { causes: [{ reason: "NamespaceTerminating", field: "metadata.namespace" }] },
-      });
-    },
+const ENDINGS: ReadonlyArray<readonly [how: string, refusal: StatusError]> = [
+  [
+    "is being terminated",
+    new StatusError("Forbidden", "unable to create new content in namespace ending", {
+      details: { causes: [{ reason: "NamespaceTerminating", field: "metadata.namespace" }] },
+    }),
+  ],
+  [
+    "is gone",
+    new StatusError("NotFound", 'namespaces "ending" not found', {
+      details: { name: "ending", kind: "namespaces" },
+    }),
+  ],
+];
+for (const [how, refusal] of ENDINGS) {
+  Deno.test(`objectSyncLog() records nothing in a namespace that ${how}, and goes on`, async () => {
+    await using parts = await start({
+      intercept: ({ verb, namespace }) => {
+        if (verb === "create" && namespace === "ending") throw refusal;
+      },
+    });
+    parts.log.confirm("edge-1", { ...POD, uid: "u9", namespace: "ending" }, "7");
+    parts.log.confirm("edge-1", POD, "8");
+    await until(() => parts.version() === "8", "the other one is recorded");
+    assert.equal(parts.clock.sleeping, 0, "it does not try again");
+    assert.deepEqual(parts.lines, []);
   });
-  parts.log.confirm("edge-1", { ...POD, uid: "u9", namespace: "ending" }, "7");
-  parts.log.confirm("edge-1", POD, "8");
-  await until(() => parts.version() === "8", "the other one is recorded");
-  assert.equal(parts.clock.sleeping, 0, "it does not try again");
-  assert.deepEqual(parts.lines, []);
-});
+}
 
 const requests = ({ calls }: FakeKubeClient) =>
   calls.filter(({ verb }) => verb !== "list").map(({ verb, subresource }) =>
