@@ -14,6 +14,9 @@ const ACCESS = ["ServiceUnavailable", "Unauthorized", "Forbidden"] as const;
 /** An event that cannot be read, or a server that fails: only a list brings further. */
 const UNREADABLE = ["InternalError", "RequestEntityTooLarge"] as const;
 
+/** What an API server refuses for so long it does not refuse only because it starts. */
+const REFUSAL_LASTS_MS = 5_000;
+
 /** A name that no object has. */
 const NO_OBJECT = "nobody.kubeedge.io";
 
@@ -38,7 +41,7 @@ export interface InformerOptions<T> {
    */
   trim?: (object: T) => T;
   /**
-   * Called whenever this user was refused the list or the watch, but for the first time in a row: an API server that starts
+   * Called whenever this user was refused the list or the watch, once that has lasted for some seconds: an API server that starts
    * refuses everybody for a moment, before it has read its roles.
    */
   refused?: () => void;
@@ -148,7 +151,7 @@ class Reflector<T extends KubeObject> implements Informer<T> {
     const { clock, log, metrics, random = Math.random } = this.#options;
     const resource = this.#type.resource;
     let attempt = 0;
-    let refusals = 0;
+    let refusedSince: number | undefined;
     while (!signal.aborted) {
       let worked = false;
       let failed = false;
@@ -177,7 +180,9 @@ class Reflector<T extends KubeObject> implements Informer<T> {
         if (signal.aborted) return;
         if (error instanceof PastLostError) throw error;
         if (isExpired(error)) {
-          log.info("Listing again, the watch is too far behind", { resource });
+          // A server that starts anew tells it to all watches: those of single objects are many.
+          const level = this.#selection.fieldSelector?.includes("metadata.name=") ? "debug" : "info";
+          log[level]("Listing again, the watch is too far behind", { resource });
           this.#version = undefined;
           // The server answers, so failures before this are over; only a list that is too old at once is slowed.
           if (!listed) attempt = 0;
@@ -188,9 +193,10 @@ class Reflector<T extends KubeObject> implements Informer<T> {
           if (UNREADABLE.some((reason) => hasReason(error, reason))) this.#version = undefined;
           metrics?.failures.inc(1, { resource });
           refused = isForbidden(error);
-          if (refused && refusals > 0) this.#options.refused?.();
           // How long the server was away before it refused says nothing about when it will not.
-          if (refused && refusals === 0) attempt = 0;
+          if (refused && refusedSince === undefined) attempt = 0;
+          if (refused) refusedSince ??= clock.elapsed();
+          if (refused && clock.elapsed() - refusedSince! >= REFUSAL_LASTS_MS) this.#options.refused?.();
           const fields = { resource, attempt, err: errorText(error) };
           // The client has told it once, for all who use it.
           if (ACCESS.some((reason) => hasReason(error, reason))) {
@@ -199,7 +205,7 @@ class Reflector<T extends KubeObject> implements Informer<T> {
         }
       }
       if (signal.aborted) return;
-      refusals = refused ? refusals + 1 : 0;
+      if (!refused) refusedSince = undefined;
       if (worked || clock.now() - started >= STEADY_MS) attempt = 0;
       // The first end that is no failure goes on at once; ends that follow each other quickly are slowed like failures.
       if (!failed && attempt++ === 0) continue;
