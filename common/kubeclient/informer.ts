@@ -237,7 +237,7 @@ class Reflector<T extends KubeObject> implements Informer<T> {
     if (!isNumber(was) || !isNumber(is) || BigInt(is) >= BigInt(was)) return;
     throw new PastLostError(
       `The API server went back from version ${was} to ${is}, so its store was put back to an older copy: ` +
-        "what is known of it holds no longer, and all that follows it has to start anew",
+        "what was learned of it holds no longer; start this program again",
     );
   }
 
