@@ -127,8 +127,9 @@ async function run(
     inner.abort(signal.reason);
     signal.removeEventListener("abort", stop);
     await Promise.allSettled(running);
+    const stopped = outbox.stopped();
     await Promise.allSettled(requests);
-    await outbox.settled();
+    await stopped;
   }
 }
 

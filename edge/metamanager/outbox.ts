@@ -3,7 +3,7 @@ import { findStatusError, type StatusReason } from "../../common/errors/mod.ts";
 import { backoffMs, type Clock, type Logger } from "../../common/module/mod.ts";
 import { DatabaseError } from "./database.ts";
 import type { OutboxEntry, OutboxStore } from "./outbox_store.ts";
-import { NoReplyError } from "./pending_replies.ts";
+import { NoReplyError, stopping } from "./pending_replies.ts";
 import { CONNECTION_LOST, type Remote } from "./remote.ts";
 
 /** What {@linkcode Outbox} needs. */
@@ -60,6 +60,10 @@ export class Outbox {
     const { promise, resolve, reject } = Promise.withResolvers<Message>();
     const { store, clock, remote } = this.#parts;
     const { key, revision } = store.put(change, clock.now());
+    if (this.#signal.aborted) {
+      reject(stopping());
+      return promise;
+    }
     if (!remote.connected) {
       reject(new NoReplyError("disconnected", CONNECTION_LOST));
       return promise;
@@ -91,18 +95,19 @@ export class Outbox {
 
   /** Tells those who wait that the link is gone; what they changed stays here. */
   disconnected(): void {
-    for (const key of [...this.#waiters.keys()]) {
-      this.#settle(
-        key,
-        Infinity,
-        (waiter) => waiter.reject(new NoReplyError("disconnected", CONNECTION_LOST)),
-      );
-    }
+    this.#rejectAll(() => new NoReplyError("disconnected", CONNECTION_LOST));
   }
 
-  /** Resolves when nothing is under way any more. */
-  async settled(): Promise<void> {
+  /** Resolves when nothing is under way any more, once the signal has aborted; nobody waits for a change that stays here. */
+  async stopped(): Promise<void> {
+    this.#rejectAll(stopping);
     while (this.#tasks.size > 0) await Promise.all(this.#tasks);
+  }
+
+  #rejectAll(reason: () => NoReplyError): void {
+    for (const key of [...this.#waiters.keys()]) {
+      this.#settle(key, Infinity, (waiter) => waiter.reject(reason()));
+    }
   }
 
   #entries(): OutboxEntry[] {

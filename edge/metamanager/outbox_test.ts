@@ -98,6 +98,24 @@ Deno.test("that a change cannot be kept on a full disk is told to its sender eac
     assert.equal(edge.logged.filter((line) => /Cannot answer a request/.test(line)).length, 1);
   }));
 
+Deno.test("metamanager ends although a change waits behind one that failed", () =>
+  inTempDir(async (databasePath) => {
+    {
+      await using edge = await startMetaManager({ databasePath });
+      await connect(edge, true);
+      await edge.give(podpatch("Pending"));
+      const first = await edge.cloud();
+      await edge.give(podpatch("Running"));
+      await edge.give(
+        replyTo(first, { Object: null, Err: { ErrStatus: { reason: "InternalError", code: 500 } } }),
+      );
+      assert.equal((await edge.edged()).header.parentMsgId, first.header.msgId);
+    }
+    await using edge = await startMetaManager({ databasePath });
+    await connect(edge, true);
+    assert.equal((await edge.cloud()).content, patch("Running"), "what waited is kept");
+  }));
+
 Deno.test("patches of one pod go one at a time, the latest last, and each sender is answered", () =>
   inTempDir(async (databasePath) => {
     await using edge = await startMetaManager({ databasePath });

@@ -29,6 +29,9 @@ interface Waiting {
   reject: (error: NoReplyError) => void;
 }
 
+/** There will be no reply any more. */
+export const stopping = (): NoReplyError => new NoReplyError("stopped", "edgecore is stopping");
+
 /** Joins replies to the requests they answer, each within a time, so many at once. */
 export class PendingReplies {
   readonly #clock: Clock;
@@ -37,6 +40,7 @@ export class PendingReplies {
   /** By request id. All wait equally long, so that the order of insertion is that of the deadlines. */
   #waiting = new Map<string, Waiting>();
   #added: () => void = () => {};
+  #stopped = false;
 
   constructor(clock: Clock, { timeoutMs, limit = 1024 }: PendingRepliesOptions) {
     this.#clock = clock;
@@ -50,10 +54,14 @@ export class PendingReplies {
 
   /**
    * The reply to a request, which rejects with {@linkcode NoReplyError}; `admitted` is false when it has done so at once
-   * because too many wait, or the same request already does.
+   * because too many wait, the same request already does, or nobody watches over the waits any more.
    */
   wait(requestId: string): { promise: Promise<Message>; admitted: boolean } {
     const { promise, resolve, reject } = Promise.withResolvers<Message>();
+    if (this.#stopped) {
+      reject(stopping());
+      return { promise, admitted: false };
+    }
     const { size } = this.#waiting;
     if (size >= this.#limit || this.#waiting.has(requestId)) {
       reject(new NoReplyError("busy", `too many requests wait for the cloud (${size}); try again later`));
@@ -96,7 +104,8 @@ export class PendingReplies {
       );
       this.#expire();
     }
-    this.failAll(new NoReplyError("stopped", "edgecore is stopping"));
+    this.#stopped = true;
+    this.failAll(stopping());
   }
 
   #expire(): void {

@@ -40,6 +40,14 @@ Deno.test("PendingReplies ends each wait at its own time", async () => {
   assert.deepEqual(ended, ["a timeout", "b timeout", "c stopped"]);
 });
 
+Deno.test("PendingReplies takes no wait once it has ended", async () => {
+  const pending = new PendingReplies(new FakeClock(), { timeoutMs: 1000 });
+  await pending.run(AbortSignal.abort());
+  const { promise, admitted } = pending.wait("a");
+  await assert.rejects(promise, because("stopped"));
+  assert.equal(admitted, false);
+});
+
 Deno.test("PendingReplies ends a wait in its time when the clock is set back", async () => {
   const clock = new FakeClock();
   const pending = new PendingReplies(clock, { timeoutMs: 1000 });
