@@ -73,6 +73,12 @@ const JSON_PATCHES: ReadonlyArray<
     message: "the server rejected our request due to an error in our request",
   },
   {
+    what: "may not double the object without end",
+    patch: Array.from({ length: 60 }, (_, i) => ({ op: "copy", from: "/data", path: `/data/c${i}` })),
+    code: 422,
+    message: "the server rejected our request due to an error in our request",
+  },
+  {
     what: "must be a list",
     patch: { op: "add" },
     code: 400,
