@@ -496,7 +496,7 @@ test("a collection is deleted by selector", async (api) => {
 });
 
 test("YAML is read where a client sends it", async (api) => {
-  const yaml = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: y}\ndata: {a: 'yes'}\n";
+  const yaml = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: yam}\ndata: {a: 'yes'}\n";
   const answer = await api.request("POST", CONFIG_MAPS, yaml, { "content-type": "application/yaml" });
   assert.deepEqual([answer.status, answer.body.data], [201, { a: "yes" }]);
   const bad = await api.request("POST", CONFIG_MAPS, "a: [", { "content-type": "application/yaml" });

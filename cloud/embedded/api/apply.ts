@@ -13,7 +13,7 @@ import {
 } from "./resource_handler.ts";
 import { decodeObject, type FieldValidation, kindOf, readDryRun, readFieldValidation } from "./write.ts";
 import { readApplyOptions } from "./write_options.ts";
-import { checkYaml, repeatedKeys, WITHOUT_COMPARISONS } from "./yaml_bounds.ts";
+import { printTwice, readYaml, type YamlValue } from "./yaml.ts";
 
 /** Media type of an applied configuration. */
 export const APPLY_TYPE = "application/apply-patch+yaml";
@@ -120,77 +120,26 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** What YAML 1.1 reads otherwise than 1.2, and the real server's parser with it. Upstream: sigs.k8s.io/yaml goyaml.v2/resolve.go */
-const OLD_SCALARS: ReadonlyArray<{ tag: string; test: RegExp; value: (source: string) => unknown }> = [
-  {
-    tag: "tag:yaml.org,2002:bool",
-    test: /^(?:y|Y|yes|Yes|YES|on|On|ON)$/,
-    value: () => true,
-  },
-  {
-    tag: "tag:yaml.org,2002:bool",
-    test: /^(?:n|N|no|No|NO|off|Off|OFF)$/,
-    value: () => false,
-  },
-  {
-    tag: "tag:yaml.org,2002:int",
-    test: /^[-+]?0[0-7]+$/,
-    value: (source) => parseInt(source, 8),
-  },
-];
-
 async function parseYaml(text: string, validation: FieldValidation, warnings: string[]): Promise<unknown> {
-  // The library takes megabytes, and kubectl sends JSON.
-  const { LineCounter, parseAllDocuments, Scalar } = await import("yaml");
-  checkYaml(text);
-  const lines = new LineCounter();
-  const documents = parseAllDocuments(text, {
-    ...WITHOUT_COMPARISONS,
-    schema: "core",
-    merge: true,
-    lineCounter: lines,
-    prettyErrors: false,
-    customTags: (tags) => [
-      ...OLD_SCALARS.map(({ tag, test, value }) => ({
-        tag,
-        test,
-        default: true,
-        resolve: (source: string) => new Scalar(value(source)),
-      })),
-      ...tags,
-    ],
-  });
-  // Of several documents the real server reads the first.
-  const [document] = "empty" in documents ? [] : documents;
-  if (document === undefined) return null;
-  const [error] = document.errors;
-  if (error !== undefined) {
+  let read: YamlValue | undefined;
+  try {
+    read = await readYaml(text);
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause;
     throw new StatusError(
       "BadRequest",
-      `error decoding YAML: error converting YAML to JSON: yaml: line ${
-        lines.linePos(error.pos[0]).line
-      }: ${error.message}`,
-      { cause: error },
+      `error decoding YAML: error converting YAML to JSON: ${cause.message}`,
+      { cause },
     );
   }
-  const twice = (await repeatedKeys(document)).slice(0, 20).map((at) => {
-    const key = /^[^:\n]*/.exec(text.slice(at, at + 100))?.[0].trim() ?? "";
-    return `  line ${lines.linePos(at).line}: key ${JSON.stringify(key)} already set in map`;
-  });
-  if (twice.length > 0) {
-    const problem = `error converting YAML to JSON: yaml: unmarshal errors:\n${twice.join("\n")}`;
+  if (read === undefined) return null;
+  if (read.twice.length > 0) {
+    const told = read.twice.map((twice) => `\n  ${printTwice(twice)}`);
+    const problem = `error converting YAML to JSON: yaml: unmarshal errors:${told.join("")}`;
     if (validation === "Strict") {
       throw new StatusError("BadRequest", `error strict decoding YAML: ${problem}`);
     }
     if (validation === "Warn") warnings.push(problem);
   }
-  try {
-    return document.toJS({ maxAliasCount: 50 });
-  } catch (cause) {
-    throw new StatusError(
-      "BadRequest",
-      `error decoding YAML: error converting YAML to JSON: ${cause instanceof Error ? cause.message : cause}`,
-      { cause },
-    );
-  }
+  return read.value;
 }

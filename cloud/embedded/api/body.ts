@@ -2,8 +2,8 @@ import { StatusError } from "../../../common/errors/mod.ts";
 import { duplicateFields } from "./duplicate_fields.ts";
 import { decodeProtobuf } from "../schema/protobuf.ts";
 import { SCHEMA } from "../schema/schema.ts";
-import { checkYaml, repeatedKeys, WITHOUT_COMPARISONS } from "./yaml_bounds.ts";
 import { checkDepth, isObject, type JsonObject, parseJsonBody } from "../object.ts";
+import { printTwice, readYaml, type YamlValue } from "./yaml.ts";
 
 /** Largest request body, bytes. Upstream: k8s.io/apiserver pkg/server/config.go (MaxRequestBodyBytes) @ v1.32 */
 export const MAX_BODY_BYTES = 3 * 1024 * 1024;
@@ -48,7 +48,7 @@ export async function readText(request: Request): Promise<string> {
 /**
  * Reads the object in a request, in JSON, YAML, or for kinds that have such a form in protobuf; undefined when there is no body.
  * @param schemas structs of the kinds that are expected
- * @param duplicates takes the paths of fields that the body has twice
+ * @param duplicates takes what is to be said of fields that the body has twice
  * @throws {StatusError} RequestEntityTooLarge, UnsupportedMediaType, BadRequest
  */
 export async function readValue(
@@ -66,54 +66,32 @@ export async function readValue(
     );
   }
   const text = new TextDecoder().decode(bytes);
-  const value = await parseBody(text, contentType, Object.keys(schemas)[0]);
-  if (duplicates !== undefined && JSON_TYPES.has(contentType)) duplicates.push(...duplicateFields(text));
-  return value;
-}
-
-const JSON_TYPES: ReadonlySet<string> = new Set(["", "application/json"]);
-
-/** A JSON or YAML value out of a body. @param kind what it should be @throws {StatusError} UnsupportedMediaType, BadRequest */
-export async function parseBody(text: string, contentType: string, kind?: string): Promise<unknown> {
   switch (contentType) {
     case "":
-    case "application/json":
-      return parseJsonBody(text, kind);
+    case "application/json": {
+      const value = parseJsonBody(text, Object.keys(schemas)[0]);
+      duplicates?.push(...duplicateFields(text).map((path) => `duplicate field ${JSON.stringify(path)}`));
+      return value;
+    }
     case "application/yaml":
-    case "application/apply-patch+yaml":
-      return await parseYamlBody(text);
+      return await parseYamlBody(text, duplicates);
     default:
       throw unsupported(contentType, ["application/json", "application/yaml", PROTOBUF]);
   }
 }
 
-async function parseYamlBody(text: string): Promise<unknown> {
-  // Clients send JSON as a rule, and the library takes megabytes.
-  const { LineCounter, parseDocument } = await import("yaml");
-  checkYaml(text);
+async function parseYamlBody(text: string, duplicates?: string[]): Promise<unknown> {
+  let read: YamlValue | undefined;
   try {
-    const lines = new LineCounter();
-    const document = parseDocument(text, { ...WITHOUT_COMPARISONS, schema: "core", lineCounter: lines });
-    const [error] = document.errors;
-    if (error !== undefined) throw error;
-    const [twice] = await repeatedKeys(document);
-    if (twice !== undefined) {
-      const { line, col } = lines.linePos(twice);
-      throw new SyntaxError(`Map keys must be unique at line ${line}, column ${col}`);
-    }
-    const value: unknown = document.toJS({ maxAliasCount: 50 });
-    checkDepth(value);
-    return value;
+    read = await readYaml(text);
   } catch (cause) {
-    if (cause instanceof StatusError) throw cause;
-    throw new StatusError(
-      "BadRequest",
-      `error converting YAML to JSON: ${cause instanceof Error ? cause.message : cause}`,
-      {
-        cause,
-      },
-    );
+    if (!(cause instanceof SyntaxError)) throw cause;
+    throw new StatusError("BadRequest", `error converting YAML to JSON: ${cause.message}`, { cause });
   }
+  if (read === undefined) return null;
+  checkDepth(read.value);
+  duplicates?.push(...read.twice.map(printTwice));
+  return read.value;
 }
 
 /** The error for a body in a format that is not read here. */

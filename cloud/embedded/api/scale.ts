@@ -1,13 +1,22 @@
 import { StatusError } from "../../../common/errors/mod.ts";
 import { applyConfiguration, type TrackedKind, trackWrite } from "../apply/field_manager.ts";
 import { parentManagedFields, scaleManagedFields } from "../apply/scale.ts";
-import { type ApiObject, type JsonObject, numberAt, objectAt, setField, textAt, valueAt } from "../object.ts";
+import {
+  type ApiObject,
+  type JsonObject,
+  numberAt,
+  objectAt,
+  parseJsonBody,
+  setField,
+  textAt,
+  valueAt,
+} from "../object.ts";
 import { apiVersionOf, type ResourceDefinition } from "../resources/definition.ts";
 import { methodNotAllowed } from "../resources/errors.ts";
 import { invalid, invalidObject } from "../resources/field_error.ts";
 import { labelSelectorText } from "../resources/printing.ts";
 import { APPLY_TYPE, checkAppliedName, parseApplied } from "./apply.ts";
-import { contentTypeOf, parseBody, readText, readValue, unsupported } from "./body.ts";
+import { contentTypeOf, readText, readValue, unsupported } from "./body.ts";
 import { outputForm } from "./negotiate.ts";
 import {
   checkName,
@@ -113,7 +122,7 @@ async function readRescale(
   }
   refuseForce(query);
   const manager = readManager(request, query, "PatchOptions");
-  const patch = await parseBody(await readText(request), "application/json");
+  const patch = parseJsonBody(await readText(request));
   return tracked(
     manager,
     (present) =>

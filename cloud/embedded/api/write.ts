@@ -83,7 +83,7 @@ export function kindOf(definition: ResourceDefinition): KindOf {
 /**
  * An object out of a request: of the kind, with the fields of its type only.
  * @param warnings takes what the client should be told
- * @param duplicates paths of fields that the body has twice
+ * @param duplicates what is to be said of fields that the body has twice
  * @throws {StatusError} BadRequest
  */
 export function decodeObject(
@@ -149,7 +149,7 @@ export function decodeObject(
     );
   }
   const texts = [
-    ...duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`),
+    ...duplicates,
     ...found.unknown.map((path) => `unknown field ${JSON.stringify(path)}`),
   ];
   if (texts.length > 0 && validation === "Strict") {

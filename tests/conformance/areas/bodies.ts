@@ -14,6 +14,28 @@ export const BODIES = area("bodies", {
     const made = expectAnswer(await c.api.request("POST", mapsOf(ns), { body, headers }), 201);
     assert.deepEqual(made.data, { five: "5", text: "two\nlines\n" });
   },
+  "YAML is read as version 1.1 has it, and is told of what it says twice": async (c) => {
+    const ns = await c.namespace();
+    const post = (data: string, fieldValidation: string) =>
+      c.api.request("POST", mapsOf(ns), {
+        body: `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: yam}\n${data}`,
+        headers: { "content-type": "application/yaml" },
+        query: { fieldValidation, dryRun: "All" },
+      });
+    expectRefusal(await post("data: {a: yes}\n", "Strict"), 400, {
+      reason: "BadRequest",
+      message: /cannot unmarshal bool into Go struct field ConfigMap\.data of type string/,
+    });
+    const twice = "data:\n  a: b\n  a: c\n";
+    const warned = await post(twice, "Warn");
+    assert.deepEqual(expectAnswer(warned, 201).data, { a: "c" });
+    assert.equal(warned.headers.get("warning"), '299 - "line 6: key \\"a\\" already set in map"');
+    assert.equal((await post(twice, "Ignore")).status, 201);
+    expectRefusal(await post(twice, "Strict"), 400, {
+      reason: "BadRequest",
+      message: /strict decoding error: [^]*line 6: key "a" already set in map$/,
+    });
+  },
   "malformed YAML is refused": async (c) => {
     const ns = await c.namespace();
     const headers = { "content-type": "application/yaml" };
