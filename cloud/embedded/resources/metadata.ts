@@ -143,9 +143,15 @@ function printOwner({ apiVersion, kind, name, uid, controller, blockOwnerDeletio
   }, Controller:${flag(controller)}, BlockOwnerDeletion:${flag(blockOwnerDeletion)}}`;
 }
 
+const NO_OWNER = { apiVersion: "", kind: "", name: "", uid: "" } as const;
+
 function validateOwners(meta: Meta): FieldError[] {
   const errors: FieldError[] = [];
-  const owners = meta.ownerReferences ?? [];
+  // A client may leave fields out, or give null for an owner.
+  const owners = (meta.ownerReferences ?? []).map((owner): Owner => ({
+    ...NO_OWNER,
+    ...owner,
+  }));
   for (const owner of owners) {
     const field = "metadata.ownerReferences";
     const version = owner.apiVersion.split("/").at(-1);
@@ -174,9 +180,14 @@ function validateOwners(meta: Meta): FieldError[] {
       }}: Only one reference can have Controller set to true. Found ${found}`,
     });
   }
-  const uids = owners.map((owner) => owner.uid);
-  const twice = uids.find((uid, i) => uids.indexOf(uid) !== i);
-  if (twice !== undefined) errors.push(duplicate("metadata.ownerReferences", twice));
+  const uids = new Set<string>();
+  for (const { uid } of owners) {
+    if (uids.has(uid)) {
+      errors.push(duplicate("metadata.ownerReferences", uid));
+      break;
+    }
+    uids.add(uid);
+  }
   return errors;
 }
 

@@ -140,6 +140,19 @@ const BAD_METADATA: ReadonlyArray<{
     ],
   },
   {
+    what: "an owner that says nothing but its kind",
+    metadata: { name: "a", ownerReferences: [{ kind: "Pod" }] },
+    causes: [
+      [
+        "FieldValueInvalid",
+        "metadata.ownerReferences.apiVersion",
+        'Invalid value: "": version must not be empty',
+      ],
+      ["FieldValueInvalid", "metadata.ownerReferences.name", 'Invalid value: "": name must not be empty'],
+      ["FieldValueInvalid", "metadata.ownerReferences.uid", 'Invalid value: "": uid must not be empty'],
+    ],
+  },
+  {
     what: "an owner without a version",
     metadata: { name: "a", ownerReferences: [{ apiVersion: "", kind: "Pod", name: "p", uid: "u" }] },
     causes: [[
