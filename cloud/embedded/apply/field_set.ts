@@ -150,6 +150,27 @@ export function* childrenOf(
   }
 }
 
+/** A set whose nodes below the root are changed; one that nothing is changed of is the same. */
+export function mapChildren(
+  set: FieldSet,
+  change: (element: PathElement, child: FieldSet) => FieldSet,
+): FieldSet {
+  let changed = false;
+  const children: Array<[PathElement, FieldSet]> = [];
+  for (const element in set) {
+    if (element === SELF) continue;
+    const child = change(element, set[element]!);
+    if (child !== set[element]) changed = true;
+    children.push([element, child]);
+  }
+  return changed ? makeNode(Object.hasOwn(set, SELF), children) ?? LEAF : set;
+}
+
+/** A node as a member of its set. */
+export function asMember(node: FieldSet): FieldSet {
+  return isMember(node) ? node : { [SELF]: LEAF, ...node };
+}
+
 /** Paths of the fields of a set: those of a level before those below, each in the order of their elements. */
 export function* pathsOf(set: FieldSet, prefix: readonly PathElement[] = []): Generator<PathElement[]> {
   for (const [element, , member] of childrenOf(set)) if (member) yield [...prefix, element];

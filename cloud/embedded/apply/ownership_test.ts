@@ -283,3 +283,14 @@ Deno.test("withWholes() joins the fields of what has one owner by now", () => {
   const same = setOf(["f:whole"], ["f:labels"], ["f:labels", "f:x"], ["f:unknown", "f:a", "f:b"]);
   assert.equal(withWholes(same, TYPE), same);
 });
+
+Deno.test("applyFields() applies lists of very many items in one go", () => {
+  // Making the sets of fields item by item would take minutes.
+  const items = (value: number) => ({
+    items: Array.from({ length: 9000 }, (_, i) => ({ name: `i${i}`, port: 1, value })),
+  });
+  const applied = new Applied();
+  applied.apply("a", items(1));
+  assert.equal(applied.apply("a", items(2)), "applied");
+  assert.deepEqual(applied.object, items(2));
+});

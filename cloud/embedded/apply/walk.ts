@@ -1,13 +1,14 @@
 import { isObject, type JsonObject, setField } from "../object.ts";
 import { DEDUCED_MAP, itemsByElement } from "./compare.ts";
 import {
+  asMember,
   below,
   childrenOf,
   type FieldSet,
   FieldSetBuilder,
   hasChild,
   isEmptySet,
-  NO_FIELDS,
+  mapChildren,
   recursiveDifference,
   union,
 } from "./field_set.ts";
@@ -110,21 +111,16 @@ export function removeFields(value: unknown, fields: FieldSet, given: MergeType)
  * Upstream: sigs.k8s.io/structured-merge-diff v4 fieldpath/set.go (EnsureNamedFieldsAreMembers)
  */
 export function withNamedFields(set: FieldSet, type: MergeType | undefined): FieldSet {
-  const builder = new FieldSetBuilder();
-  let result: FieldSet = set;
-  for (const [element, child] of childrenOf(set)) {
-    if (isEmptySet(child)) continue;
-    const isField = element[0] === "f";
-    let inner: MergeType | undefined;
-    if (isField && type?.kind === "map") {
+  return mapChildren(set, (element, child) => {
+    if (isEmptySet(child)) return child;
+    if (element[0] === "f" && type?.kind === "map") {
       const name = element.slice(2);
-      inner = type.field(name);
-      if (inner !== undefined && !type.isEntry?.(name)) builder.add([element]);
-    } else if (element[0] === "k" && type?.kind === "keyed") inner = type.item;
-    const named = withNamedFields(below(set, element) ?? NO_FIELDS, inner);
-    result = union(result, { [element]: named });
-  }
-  return union(result, builder.build());
+      const inner = type.field(name);
+      const named = withNamedFields(child, inner);
+      return inner === undefined || type.isEntry?.(name) ? named : asMember(named);
+    }
+    return withNamedFields(child, element[0] === "k" && type?.kind === "keyed" ? type.item : undefined);
+  });
 }
 
 /**

@@ -1,5 +1,5 @@
 import { StatusError } from "../../../common/errors/mod.ts";
-import { isObject, jsonEqual, type JsonObject, setField } from "../object.ts";
+import { isObject, type JsonObject, setField } from "../object.ts";
 import { fieldOf, type ListSchema, structOf, type TypeSchema } from "../schema/schema.ts";
 
 const DELETE_FROM = "$deleteFromPrimitiveList/";
@@ -31,11 +31,9 @@ function mergeMap(target: unknown, patch: JsonObject, type: TypeSchema | undefin
   for (const [key, value] of Object.entries(patch)) {
     if (key.startsWith(DELETE_FROM)) {
       const field = key.slice(DELETE_FROM.length);
-      const gone = requireList(value, key);
+      const gone = new Set(requireList(value, key).map(textOf));
       const present = merged[field];
-      if (Array.isArray(present)) {
-        merged[field] = present.filter((item) => !gone.some((g) => jsonEqual(g, item)));
-      }
+      if (Array.isArray(present)) merged[field] = present.filter((item) => !gone.has(textOf(item)));
     }
   }
   for (const [key, value] of Object.entries(patch)) {
@@ -94,38 +92,54 @@ function mergeList(
   const sort = (items: unknown[]) =>
     order === undefined ? items : sortList(items, requireList(order, ELEMENT_ORDER), schema);
   if (schema?.mergeKey === undefined) {
-    const added = patch.filter((item, i) =>
-      !present.some((p) => jsonEqual(p, item)) && patch.findIndex((p) => jsonEqual(p, item)) === i
-    );
-    return sort([...present, ...added]);
+    const had = new Set(present.map(textOf));
+    const added = new Map(patch.map((item) => [textOf(item), item]));
+    for (const text of had) added.delete(text);
+    return sort([...present, ...added.values()]);
   }
   const key = schema.mergeKey;
   const items = [...present];
+  // Where the items of a key are, in their order: looking through all items for each of a patch would take minutes for long lists.
+  const places = new Map<string, number[]>();
+  const placesOf = (id: unknown) => {
+    const text = textOf(id);
+    let found = places.get(text);
+    if (found === undefined) places.set(text, found = []);
+    return found;
+  };
+  present.forEach((item, i) => {
+    if (isObject(item)) placesOf(item[key]).push(i);
+  });
   for (const item of patch) {
     if (!isObject(item)) throw badPatch(`expected an object in a list merged by ${key}`);
     const id = item[key];
-    const at = items.findIndex((p) => isObject(p) && jsonEqual(p[key], id));
+    const at = placesOf(id);
     if (item[DIRECTIVE] === "delete") {
       if (id === undefined && Object.keys(item).length === 1) {
         items.length = 0;
+        places.clear();
         continue;
       }
       if (id === undefined) {
         throw badPatch(`map: ${goText(item)} does not contain declared merge key: ${key}`);
       }
-      for (let i = items.length - 1; i >= 0; i--) {
-        const present = items[i];
-        if (isObject(present) && jsonEqual(present[key], id)) items.splice(i, 1);
-      }
+      for (const place of at.splice(0)) delete items[place];
       continue;
     }
     if (id === undefined) throw badPatch(`map: ${goText(item)} does not contain declared merge key: ${key}`);
-    const merged = mergeMap(at < 0 ? undefined : items[at], item, schema.list);
+    const [place] = at;
+    const merged = mergeMap(place === undefined ? undefined : items[place], item, schema.list);
     if (merged === undefined) continue;
-    if (at < 0) items.push(merged);
-    else items[at] = merged;
+    if (place === undefined) at.push(items.push(merged) - 1);
+    else items[place] = merged;
   }
-  return sort(items);
+  // What was deleted left a hole.
+  return sort(items.filter(() => true));
+}
+
+/** A text by which values can be told apart; only texts, numbers and the like are keys or items of lists without keys. */
+function textOf(value: unknown): string {
+  return JSON.stringify(value) ?? "";
 }
 
 /** Puts the items that `order` names into its order; the others keep their place after the item they followed. */

@@ -13,6 +13,14 @@ Deno.test("applyStrategicPatch() merges as the types say", async (t) => {
     ["an item deleted", POD, { spec: { containers: [{ name: "a" }, { name: "b" }] } }, {
       spec: { containers: [{ name: "a", $patch: "delete" }] },
     }, { spec: { containers: [{ name: "b" }] } }],
+    ["an item deleted and made again", POD, {
+      spec: { containers: [{ name: "a", image: "1" }, { name: "b" }] },
+    }, {
+      spec: { containers: [{ name: "a", $patch: "delete" }, { name: "a" }, { name: "a", image: "2" }] },
+    }, { spec: { containers: [{ name: "b" }, { name: "a", image: "2" }] } }],
+    ["items that share a key", POD, { spec: { containers: [{ name: "a", image: "1" }, { name: "a" }] } }, {
+      spec: { containers: [{ name: "a", image: "2" }] },
+    }, { spec: { containers: [{ name: "a", image: "2" }, { name: "a" }] } }],
     ["a list replaced", POD, { spec: { containers: [{ name: "a" }] } }, {
       spec: { containers: [{ $patch: "replace" }, { name: "z" }] },
     }, { spec: { containers: [{ name: "z" }] } }],
@@ -87,4 +95,11 @@ Deno.test("applyStrategicPatch() refuses directives it does not know and items w
   bad({ spec: { containers: ["x"] } });
   bad({ spec: { "$setElementOrder/containers": "x", containers: [{ name: "a" }] } });
   bad({ spec: { $retainKeys: 1 } });
+});
+
+Deno.test("applyStrategicPatch() merges lists of very many items in one go", () => {
+  // Looking through all items for each of the patch would take minutes.
+  const env = (value: string) => Array.from({ length: 50_000 }, (_, i) => ({ name: `e${i}`, value }));
+  const container = (value: string) => ({ containers: [{ name: "c", env: env(value) }] });
+  assert.deepEqual(applyStrategicPatch(container("a"), container("b"), "@core.v1.PodSpec"), container("b"));
 });
