@@ -4,6 +4,7 @@ import { CORE } from "./core.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS } from "../crd/resource.ts";
 import { COORDINATION } from "./coordination.ts";
 import { EVENTS } from "./events.ts";
+import { NEVER_MADE } from "./never_made.ts";
 import { NODES } from "./nodes.ts";
 import { PODS } from "./pods.ts";
 import { POLICY } from "./policy.ts";
@@ -26,6 +27,7 @@ export const RESOURCES: readonly ResourceDefinition[] = [
   ...COORDINATION,
   ...POLICY,
   ...RBAC,
+  ...NEVER_MADE,
   ...RELIABLE_SYNCS,
   CUSTOM_RESOURCE_DEFINITIONS,
 ];

@@ -1,4 +1,5 @@
 import { APIEXTENSIONS_SCHEMA } from "./apiextensions.ts";
+import { NEVER_MADE_SCHEMA } from "../resources/never_made.ts";
 import { OBJECT_SYNC_SCHEMA } from "./reliablesyncs.ts";
 import data from "./kubernetes_v1_32.json" with { type: "json" };
 
@@ -56,6 +57,7 @@ export type SchemaData = Record<string, StructSchema>;
 /** What is known of the fields of Kubernetes' types, out of the OpenAPI documents of release 1.32. */
 export const SCHEMA: Readonly<SchemaData> = {
   ...(data as unknown as SchemaData),
+  ...NEVER_MADE_SCHEMA,
   ...OBJECT_SYNC_SCHEMA,
   ...APIEXTENSIONS_SCHEMA,
 };

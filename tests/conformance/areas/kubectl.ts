@@ -51,6 +51,20 @@ export const KUBECTL_OBJECTS = area("kubectl with objects", {
       /^Error from server \(NotFound\): configmaps "settings" not found$/,
     );
   },
+  "apply prunes what is no longer there": async (c) => {
+    const { k } = await start(c);
+    const set = c.unique("set");
+    const maps = (...names: string[]) =>
+      names.map((name) =>
+        `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ${name}, labels: {set: ${set}}}\n`
+      ).join("---\n");
+    await k.ok("apply -f -", maps("a", "b"));
+    assert.equal(
+      await k.ok(`apply --prune -l set=${set} -f -`, maps("a")),
+      "configmap/a unchanged\nconfigmap/b pruned",
+    );
+    assert.equal(await k.ok(`get cm -l set=${set} -o name`), "configmap/a");
+  },
   "generated objects": async (c) => {
     const { k } = await start(c);
     assert.equal(await k.ok("create configmap lit --from-literal=a=1"), "configmap/lit created");

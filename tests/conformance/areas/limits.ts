@@ -31,8 +31,9 @@ async function refusedWhenEmbedded(
   path: string,
   body: object,
   message: RegExp,
+  query: { fieldValidation?: "Strict" } = {},
 ): Promise<void> {
-  const answer = await c.api.post(path, body, { dryRun: "All" });
+  const answer = await c.api.post(path, body, { dryRun: "All", ...query });
   if (c.plane.kind === "kubernetes") expectAnswer(answer, 201);
   else expectRefusal(answer, 422, { reason: "Invalid", message });
 }
@@ -43,7 +44,6 @@ const POD = { metadata: { labels: { a: "b" } }, spec: { containers: [{ name: "c"
 const NOT_SERVED = [
   "/api/v1/limitranges",
   "/api/v1/podtemplates",
-  "/api/v1/replicationcontrollers",
   "/api/v1/resourcequotas",
   "/api/v1/componentstatuses",
   "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
@@ -51,7 +51,6 @@ const NOT_SERVED = [
   "/apis/autoscaling/v2/horizontalpodautoscalers",
   "/apis/certificates.k8s.io/v1/certificatesigningrequests",
   "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas",
-  "/apis/networking.k8s.io/v1/ingresses",
   "/apis/networking.k8s.io/v1/networkpolicies",
   "/apis/node.k8s.io/v1/runtimeclasses",
   "/apis/storage.k8s.io/v1/storageclasses",
@@ -92,6 +91,29 @@ export const LIMITS = area("limits", {
         volumeClaimTemplates: [{ metadata: { name: "v" }, spec }],
       },
     }, reason);
+  },
+  "replication controllers and ingresses": async (c) => {
+    const ns = await c.namespace();
+    const rows: Array<[path: string, body: object, message: RegExp]> = [
+      [
+        `/api/v1/namespaces/${ns}/replicationcontrollers`,
+        { metadata: { name: "a" }, spec: { replicas: 1, selector: { a: "b" }, template: POD } },
+        /the embedded control plane runs no replication controllers; use a Deployment/,
+      ],
+      [
+        `/apis/networking.k8s.io/v1/namespaces/${ns}/ingresses`,
+        {
+          metadata: { name: "a" },
+          spec: { defaultBackend: { service: { name: "a", port: { number: 80 } } } },
+        },
+        /the embedded control plane has no ingress controller/,
+      ],
+    ];
+    for (const [path, body, message] of rows) {
+      assert.deepEqual(expectAnswer(await c.api.get(path), 200).items, []);
+      await refusedWhenEmbedded(c, path, body, message);
+      await refusedWhenEmbedded(c, path, body, message, { fieldValidation: "Strict" });
+    }
   },
   "failures counted by index": async (c) => {
     const ns = await c.namespace();
