@@ -211,6 +211,13 @@ export const OWNERS = area("owners", {
     await make(c.api, ns, "stray", ownedBy({ name: "nobody", uid: "44444444-4444-4444-8444-444444444444" }));
     await gone(c.api, `${mapsOf(ns)}/stray`);
   },
+  "an owner in another namespace is no owner": async (c) => {
+    const [ns, elsewhere] = [await c.namespace(), await c.namespace()];
+    const owner = await make(c.api, elsewhere, "owner");
+    await make(c.api, ns, "child", ownedBy(owner));
+    await gone(c.api, `${mapsOf(ns)}/child`);
+    expectAnswer(await c.api.get(`${mapsOf(elsewhere)}/owner`), 200);
+  },
   "an owner of the same name and another uid is not the owner": async (c) => {
     const ns = await c.namespace();
     const first = await make(c.api, ns, "owner");

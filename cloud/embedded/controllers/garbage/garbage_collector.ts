@@ -89,7 +89,9 @@ async function stateOf(
   signal: AbortSignal,
 ): Promise<OwnerState> {
   const known = graph.owner(owner.uid);
-  if (known !== undefined) return isWaitingForDependents(known.object) ? "waitingForDependents" : "present";
+  if (known !== undefined && isNamedBy(known, owner, namespace)) {
+    return isWaitingForDependents(known.object) ? "waitingForDependents" : "present";
+  }
   const slash = owner.apiVersion.indexOf("/");
   const group = slash < 0 ? "" : owner.apiVersion.slice(0, slash);
   const type = resources.find(({ type }) => type.group === group && type.kind === owner.kind)?.type;
@@ -105,6 +107,12 @@ async function stateOf(
     if (isNotFound(error)) return "absent";
     throw error;
   }
+}
+
+/** Whether an owner is who an object names it as: one of that name in the namespace of the object, or in none. */
+function isNamedBy({ type, object }: GraphNode, { kind, name }: OwnerReference, namespace?: string): boolean {
+  return type.kind === kind && object.metadata?.name === name &&
+    (!type.namespaced || object.metadata?.namespace === namespace);
 }
 
 async function execute(
