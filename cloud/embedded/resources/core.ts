@@ -1,6 +1,6 @@
 import { type ApiObject, objectAt, textAt } from "../object.ts";
 import type { Column, ResourceDefinition } from "./definition.ts";
-import { type FieldError, forbidden, invalid, required, tooLong } from "./field_error.ts";
+import { type FieldError, forbidden, invalid, invalidObject, required, tooLong } from "./field_error.ts";
 import { ageOf } from "./printing.ts";
 import { jsonEqual } from "../object.ts";
 
@@ -80,12 +80,43 @@ function validateSecret(object: ApiObject): FieldError[] {
   const data = objectAt(object, "data");
   for (const key of SECRET_KEYS[textAt(object, "type")] ?? []) {
     if (!Object.hasOwn(data, key)) errors.push(required(`data[${key}]`));
+    else if (key.startsWith(".docker")) errors.push(...jsonProblems(`data[${key}]`, String(data[key])));
+  }
+  if (
+    object.type === "kubernetes.io/basic-auth" && !Object.hasOwn(data, "username") &&
+    !Object.hasOwn(data, "password")
+  ) {
+    errors.push(required("data[username]"), required("data[password]"));
   }
   if (object.type === "kubernetes.io/service-account-token") {
     const name = object.metadata.annotations?.["kubernetes.io/service-account.name"] ?? "";
     if (name === "") errors.push(required("metadata.annotations[kubernetes.io/service-account.name]"));
   }
   return errors;
+}
+
+/** A node could pull no image with what is no JSON. What is in it is not told. */
+function jsonProblems(field: string, base64: string): FieldError[] {
+  try {
+    JSON.parse(new TextDecoder().decode(Uint8Array.fromBase64(base64)));
+    return [];
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return [invalid(field, "<secret contents redacted>", "it is no JSON")];
+  }
+}
+
+/** Nothing here fills in the token, and whoever waits for it would wait for ever. */
+function refuseTokens(secret: ApiObject): void {
+  if (secret.type !== "kubernetes.io/service-account-token") return;
+  const problems = validateSecret(secret);
+  const why =
+    "the embedded control plane makes no tokens that last for ever; use the token volume of a pod, kubectl create token, or a full Kubernetes control plane";
+  throw invalidObject(
+    { group: "", kind: "Secret" },
+    secret.metadata.name ?? "",
+    problems.length > 0 ? problems : [forbidden("type", why)],
+  );
 }
 
 function defaultSecret(object: ApiObject): void {
@@ -160,6 +191,7 @@ export const CORE: readonly ResourceDefinition[] = [
     columns: [NAME, { name: "Type" }, { name: "Data" }, AGE],
     row: (o, now) => [o.metadata.name ?? "", textAt(o, "type"), countData(o, ["data"]), ageOf(o, now)],
     applyDefaults: defaultSecret,
+    prepareForCreate: refuseTokens,
     validate: validateSecret,
     validateUpdate: (o, old) => [
       ...(o.type === old.type ? [] : [invalid("type", o.type, "field is immutable")]),

@@ -275,6 +275,37 @@ export const CRUD = area("objects", {
     assert.equal(updated.metadata.creationTimestamp, made.metadata.creationTimestamp);
     assert.equal(updated.metadata.generation, undefined);
   },
+  "a Secret has what its type needs": async (c) => {
+    const ns = await c.namespace();
+    const post = (type: string, stringData: object) =>
+      c.api.post(`/api/v1/namespaces/${ns}/secrets`, {
+        metadata: { name: "a" },
+        type: `kubernetes.io/${type}`,
+        stringData,
+      }, { dryRun: "All" });
+    const missing = (...keys: string[]) =>
+      keys.map((key) => ({ reason: "FieldValueRequired", message: "Required value", field: `data[${key}]` }));
+    const rows: Array<[type: string, given: object, causes: object[]]> = [
+      ["tls", { "tls.crt": "x" }, missing("tls.key")],
+      ["ssh-auth", {}, missing("ssh-privatekey")],
+      ["basic-auth", { a: "b" }, missing("username", "password")],
+      ["dockerconfigjson", { a: "b" }, missing(".dockerconfigjson")],
+      ...[".dockerconfigjson", ".dockercfg"].map((key): [string, object, object[]] => [
+        key.slice(1),
+        { [key]: "no JSON" },
+        [{
+          reason: "FieldValueInvalid",
+          message: /^Invalid value: "<secret contents redacted>": /,
+          field: `data[${key}]`,
+        }],
+      ]),
+    ];
+    for (const [type, given, causes] of rows) {
+      expectAnswer(await post(type, given), 422, { reason: "Invalid", details: { causes } });
+    }
+    expectAnswer(await post("basic-auth", { password: "p" }), 201);
+    expectAnswer(await post("dockerconfigjson", { ".dockerconfigjson": "{}" }), 201);
+  },
   "immutable ConfigMaps and Secrets refuse changes of their data": async (c) => {
     const ns = await c.namespace();
     const body = configMap("im", { data: { a: "1" }, immutable: true });

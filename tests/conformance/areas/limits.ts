@@ -115,6 +115,13 @@ export const LIMITS = area("limits", {
       await refusedWhenEmbedded(c, path, body, message, { fieldValidation: "Strict" });
     }
   },
+  "tokens that last for ever": async (c) => {
+    const ns = await c.namespace();
+    await refusedWhenEmbedded(c, `/api/v1/namespaces/${ns}/secrets`, {
+      metadata: { name: "a", annotations: { "kubernetes.io/service-account.name": "default" } },
+      type: "kubernetes.io/service-account-token",
+    }, /the embedded control plane makes no tokens that last for ever; use the token volume of a pod/);
+  },
   "failures counted by index": async (c) => {
     const ns = await c.namespace();
     await refusedWhenEmbedded(c, `/apis/batch/v1/namespaces/${ns}/jobs`, {
