@@ -317,8 +317,10 @@ export class Registry {
     if (definition.validateWrite !== undefined) {
       errors.push(...definition.validateWrite({ object, old, subresource }));
     } else {
+      // What stays as it is may be from before it was judged as it is now, and must not keep a status or a finalizer from changing.
+      const judged = definition.validate !== undefined && !sameContent(object, old);
       errors.push(
-        ...definition.validate?.(object) ?? [],
+        ...judged ? definition.validate?.(object) ?? [] : [],
         ...subresource === "binding" ? [] : definition.validateUpdate?.(object, old) ?? [],
       );
     }
@@ -400,6 +402,14 @@ function sameButTimes(object: ApiObject, old: ApiObject): boolean {
   });
   return jsonEqual(timeless(object), timeless(old)) &&
     differInTimesOnly(object.metadata.managedFields, old.metadata.managedFields);
+}
+
+/** Whether two objects differ in nothing but metadata and status. */
+function sameContent(
+  { metadata: _metadata, status: _status, ...content }: ApiObject,
+  { metadata: _oldMetadata, status: _oldStatus, ...old }: ApiObject,
+): boolean {
+  return jsonEqual(content, old);
 }
 
 /** Whether a change is one that `metadata.generation` counts. */

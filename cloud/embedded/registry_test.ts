@@ -195,3 +195,32 @@ Deno.test("Registry refuses an object that is too large, and takes one whose esc
       error instanceof StatusError && error.code === 413 && /pods "p".*limit is 1572864/.test(error.message),
   );
 });
+
+Deno.test("Registry.update() does not judge again what stays as it is", async () => {
+  await using f = await fixture();
+  const ref = { namespace: "ns", name: "p" };
+  f.registry.create(f.pods, "ns", pod());
+  const field = "spec.hostname";
+  const stricter: ResourceDefinition = {
+    ...f.pods,
+    validate: () => [{ reason: "FieldValueInvalid", field, message: "Invalid value" }],
+  };
+  const labelled = f.registry.update(stricter, ref, (current) => ({
+    ...current,
+    metadata: { ...current.metadata, labels: { a: "b" } },
+  }));
+  assert.deepEqual(labelled.metadata.labels, { a: "b" });
+  const running = f.registry.update(
+    stricter,
+    ref,
+    (current) => ({ ...current, status: { phase: "Running" } }),
+    {
+      subresource: "status",
+    },
+  );
+  assert.deepEqual(running.status, { phase: "Running" });
+  assert.throws(
+    () => f.registry.update(stricter, ref, (current) => ({ ...current, spec: { containers: [] } })),
+    (error) => error instanceof StatusError && error.message.includes(field),
+  );
+});

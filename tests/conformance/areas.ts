@@ -18,6 +18,7 @@ import { OUTPUT } from "./areas/output.ts";
 import { FORGETTING, PAGING } from "./areas/paging.ts";
 import { PATCHES, STRATEGIC } from "./areas/patches.ts";
 import { PROPERTIES } from "./areas/properties.ts";
+import { REFUSALS } from "./areas/refusals.ts";
 import { SELECTORS } from "./areas/selectors.ts";
 import { SUBRESOURCES } from "./areas/subresources.ts";
 import { TRANSPORT } from "./areas/transport.ts";
@@ -60,6 +61,7 @@ export const AREAS: readonly Area[] = [
   COLLECTIONS,
   CONCURRENCY,
   DEFAULTS,
+  REFUSALS,
   LIMITS,
   FORGETTING,
 ];

@@ -84,9 +84,11 @@ function validateWorkload(
 ): FieldError[] {
   const spec = objectAt(object, "spec");
   const errors: FieldError[] = [];
-  const replicas = spec.replicas;
-  if (typeof replicas === "number" && replicas < 0) {
-    errors.push(invalid("spec.replicas", replicas, "must be greater than or equal to 0"));
+  for (const field of ["replicas", "minReadySeconds", "revisionHistoryLimit"]) {
+    const number = spec[field];
+    if (typeof number === "number" && number < 0) {
+      errors.push(invalid(`spec.${field}`, number, "must be greater than or equal to 0"));
+    }
   }
   const selector = spec.selector;
   const labels = objectAt(spec, "template", "metadata", "labels");
@@ -135,6 +137,16 @@ function refuseClaimTemplates(object: ApiObject): void {
 
 function validateStatefulSet(object: ApiObject): FieldError[] {
   const errors = validateWorkload(object, { strategy: ["updateStrategy", ["OnDelete", "RollingUpdate"]] });
+  const strategy = objectAt(object, "spec", "updateStrategy");
+  if (strategy.type !== "RollingUpdate" && strategy.rollingUpdate !== undefined) {
+    errors.push(
+      invalid(
+        "spec.updateStrategy.rollingUpdate",
+        strategy.rollingUpdate,
+        "only allowed for updateStrategy 'RollingUpdate'",
+      ),
+    );
+  }
   const policy = valueAt(object, "spec", "podManagementPolicy");
   if (policy !== "OrderedReady" && policy !== "Parallel") {
     errors.push(notSupported("spec.podManagementPolicy", policy, ["OrderedReady", "Parallel"]));
@@ -156,6 +168,76 @@ const APP = {
   status: "status",
   generation: true,
 } as const;
+
+/** A number, or a percentage of the replicas. */
+function validateShare(field: string, value: unknown): FieldError[] {
+  if (typeof value === "number") {
+    return value < 0 ? [invalid(field, value, "must be greater than or equal to 0")] : [];
+  }
+  if (value === undefined) return [];
+  const [, percent] = /^(\d+)%$/.exec(String(value)) ?? [];
+  if (percent === undefined) {
+    return [
+      invalid(
+        field,
+        value,
+        "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')",
+      ),
+    ];
+  }
+  return Number(percent) > 100 && field.endsWith("maxUnavailable")
+    ? [invalid(field, value, "must not be greater than 100%")]
+    : [];
+}
+
+/** Whether a share of any number of replicas is none. */
+function isNone(value: unknown): boolean {
+  return value === 0 || (typeof value === "string" && /^0+%$/.test(value));
+}
+
+/** Upstream: k8s.io/kubernetes pkg/apis/apps/validation/validation.go (ValidateDeploymentSpec) @ v1.33 */
+function validateDeployment(object: ApiObject): FieldError[] {
+  const errors = validateWorkload(object, { strategy: ["strategy", ["Recreate", "RollingUpdate"]] });
+  const spec = objectAt(object, "spec");
+  const strategy = objectAt(spec, "strategy");
+  const at = "spec.strategy.rollingUpdate";
+  if (strategy.type === "Recreate" && strategy.rollingUpdate !== undefined) {
+    errors.push(forbidden(at, "may not be specified when strategy `type` is 'Recreate'"));
+  } else if (strategy.type === "RollingUpdate") {
+    const { maxUnavailable, maxSurge } = objectAt(strategy, "rollingUpdate");
+    errors.push(
+      ...validateShare(`${at}.maxUnavailable`, maxUnavailable),
+      ...validateShare(`${at}.maxSurge`, maxSurge),
+    );
+    if (isNone(maxUnavailable) && isNone(maxSurge)) {
+      errors.push(invalid(`${at}.maxUnavailable`, maxUnavailable, "may not be 0 when `maxSurge` is 0"));
+    }
+  }
+  const deadline = spec.progressDeadlineSeconds;
+  if (typeof deadline === "number" && deadline <= numberAt(spec, "minReadySeconds")) {
+    errors.push(invalid("spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds"));
+  }
+  return errors;
+}
+
+/** Upstream: k8s.io/kubernetes pkg/apis/apps/validation/validation.go (ValidateRollingUpdateDaemonSet) @ v1.33 */
+function validateDaemonSet(object: ApiObject): FieldError[] {
+  const errors = validateWorkload(object, { strategy: ["updateStrategy", ["OnDelete", "RollingUpdate"]] });
+  const strategy = objectAt(object, "spec", "updateStrategy");
+  if (strategy.type !== "RollingUpdate") return errors;
+  const at = "spec.updateStrategy.rollingUpdate";
+  const { maxUnavailable, maxSurge } = objectAt(strategy, "rollingUpdate");
+  errors.push(
+    ...validateShare(`${at}.maxUnavailable`, maxUnavailable),
+    ...validateShare(`${at}.maxSurge`, maxSurge),
+  );
+  if (isNone(maxUnavailable) && isNone(maxSurge)) {
+    errors.push(required(`${at}.maxUnavailable`, "cannot be 0 when maxSurge is 0"));
+  } else if (!isNone(maxUnavailable) && !isNone(maxSurge)) {
+    errors.push(invalid(`${at}.maxSurge`, maxSurge, "may not be set when maxUnavailable is non-zero"));
+  }
+  return errors;
+}
 
 /** The workloads as they are stored; what makes their pods is not here. */
 export const APPS: readonly ResourceDefinition[] = [
@@ -218,7 +300,7 @@ export const APPS: readonly ResourceDefinition[] = [
         ...objectAt(o, "status"),
       };
     },
-    validate: (o) => validateWorkload(o, { strategy: ["updateStrategy", ["OnDelete", "RollingUpdate"]] }),
+    validate: validateDaemonSet,
     validateUpdate: immutableSelector,
   },
   {
@@ -248,7 +330,7 @@ export const APPS: readonly ResourceDefinition[] = [
       labelSelectorText(valueAt(o, "spec", "selector")),
     ],
     applyDefaults: defaultDeployment,
-    validate: (o) => validateWorkload(o, { strategy: ["strategy", ["Recreate", "RollingUpdate"]] }),
+    validate: validateDeployment,
     validateUpdate: immutableSelector,
   },
   {

@@ -8,6 +8,7 @@ export interface FieldError {
     | "FieldValueNotSupported"
     | "FieldValueForbidden"
     | "FieldValueDuplicate"
+    | "FieldValueNotFound"
     | "FieldValueTooLong"
     | "FieldValueTooMany"
     | "FieldValueTypeInvalid";

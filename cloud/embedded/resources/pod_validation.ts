@@ -9,7 +9,9 @@ import {
   valueAt,
 } from "../object.ts";
 import { duplicate, type FieldError, forbidden, invalid, notSupported, required } from "./field_error.ts";
+import { hostPortConflicts, validateContainer, validateInit, validateMain } from "./container_validation.ts";
 import { nameProblem, validateLabels } from "./metadata.ts";
+import { validateNodeAffinity, validateTolerations } from "./placement_validation.ts";
 
 const SUPPORTED: ReadonlyArray<readonly [field: string, values: readonly string[]]> = [
   ["restartPolicy", ["Always", "OnFailure", "Never"]],
@@ -30,11 +32,24 @@ export function validatePodSpec(spec: JsonObject, path: string): FieldError[] {
     containers.forEach((container, i) => {
       const at = `${path}.${list}[${i}]`;
       validateContainer(container, at, volumes, errors);
+      if (list === "initContainers") errors.push(...validateInit(container, at));
+      else errors.push(...validateMain(container, at, spec));
       const name = textAt(container, "name");
       if (name !== "" && names.has(name)) errors.push(duplicate(`${at}.name`, name));
       names.add(name);
     });
   }
+  errors.push(...hostPortConflicts(objectsAt(spec, "containers"), `${path}.containers`));
+  const deadline = spec.activeDeadlineSeconds;
+  if (typeof deadline === "number" && deadline < 1) {
+    errors.push(
+      invalid(`${path}.activeDeadlineSeconds`, deadline, "must be between 1 and 2147483647, inclusive"),
+    );
+  }
+  if (spec.dnsPolicy === "None" && !isObject(spec.dnsConfig)) {
+    errors.push(required(`${path}.dnsConfig`, "must provide `dnsConfig` when `dnsPolicy` is None"));
+  }
+  errors.push(...validateTolerations(spec, path), ...validateNodeAffinity(spec, path));
   for (const [field, values] of SUPPORTED) {
     if (!values.includes(textAt(spec, field))) {
       errors.push(notSupported(`${path}.${field}`, spec[field], values));
@@ -48,12 +63,6 @@ export function validatePodSpec(spec: JsonObject, path: string): FieldError[] {
   const hostname = textAt(spec, "hostname");
   const problem = hostname === "" ? undefined : nameProblem(hostname, "label");
   if (problem !== undefined) errors.push(invalid(`${path}.hostname`, hostname, problem));
-  const grace = spec.terminationGracePeriodSeconds;
-  if (typeof grace === "number" && grace < 0) {
-    errors.push(
-      invalid(`${path}.terminationGracePeriodSeconds`, grace, "must be greater than or equal to 0"),
-    );
-  }
   errors.push(
     ...validateLabels(objectAt(spec, "nodeSelector") as Record<string, string>, `${path}.nodeSelector`),
   );
@@ -102,88 +111,6 @@ function validateItems(items: unknown, path: string, errors: FieldError[]): void
       errors.push(invalid(`${path}[${i}].path`, value, "must be a relative path"));
     } else if (value.split("/").includes("..") || value.startsWith("..")) {
       errors.push(invalid(`${path}[${i}].path`, value, "must not contain '..'"));
-    }
-  });
-}
-
-const PULL_POLICIES = ["Always", "IfNotPresent", "Never"];
-const PROTOCOLS = ["SCTP", "TCP", "UDP"];
-const ENV_NAME = /^[ -<>-~]+$/;
-
-function validateContainer(
-  container: JsonObject,
-  at: string,
-  volumes: Set<string>,
-  errors: FieldError[],
-): void {
-  const name = textAt(container, "name");
-  const problem = name === "" ? undefined : nameProblem(name, "label");
-  if (name === "") errors.push(required(`${at}.name`));
-  else if (problem !== undefined) errors.push(invalid(`${at}.name`, name, problem));
-  const image = textAt(container, "image");
-  if (image === "") errors.push(required(`${at}.image`));
-  else if (image !== image.trim()) {
-    errors.push(invalid(`${at}.image`, image, "must not have leading or trailing whitespace"));
-  }
-  if (!PULL_POLICIES.includes(textAt(container, "imagePullPolicy"))) {
-    errors.push(notSupported(`${at}.imagePullPolicy`, container.imagePullPolicy, PULL_POLICIES));
-  }
-  objectsAt(container, "ports").forEach((port, i) => {
-    for (const field of ["containerPort", "hostPort"]) {
-      const value = port[field];
-      if (value === undefined && field === "hostPort") continue;
-      if (
-        typeof value !== "number" || (value < 1 || value > 65535) && !(field === "hostPort" && value === 0)
-      ) {
-        errors.push(
-          value === undefined || value === 0
-            ? required(`${at}.ports[${i}].${field}`)
-            : invalid(`${at}.ports[${i}].${field}`, value, "must be between 1 and 65535, inclusive"),
-        );
-      }
-    }
-    if (!PROTOCOLS.includes(textAt(port, "protocol"))) {
-      errors.push(notSupported(`${at}.ports[${i}].protocol`, port.protocol, PROTOCOLS));
-    }
-  });
-  objectsAt(container, "env").forEach((env, i) => {
-    const key = textAt(env, "name");
-    if (key === "") errors.push(required(`${at}.env[${i}].name`));
-    else if (!ENV_NAME.test(key)) {
-      errors.push(
-        invalid(
-          `${at}.env[${i}].name`,
-          key,
-          "a valid environment variable name must consist only of printable ASCII characters other than '='",
-        ),
-      );
-    }
-    if (isObject(env.valueFrom) && textAt(env, "value") !== "") {
-      errors.push(invalid(`${at}.env[${i}].valueFrom`, "", "may not be specified when `value` is not empty"));
-    }
-  });
-  const paths = new Set<string>();
-  objectsAt(container, "volumeMounts").forEach((mount, i) => {
-    const volume = textAt(mount, "name");
-    if (volume === "") errors.push(required(`${at}.volumeMounts[${i}].name`));
-    else if (!volumes.has(volume)) {
-      errors.push({
-        reason: "FieldValueInvalid",
-        field: `${at}.volumeMounts[${i}].name`,
-        message: `Not found: ${JSON.stringify(volume)}`,
-      });
-    }
-    const path = textAt(mount, "mountPath");
-    if (path === "") errors.push(required(`${at}.volumeMounts[${i}].mountPath`));
-    else if (paths.has(path)) {
-      errors.push(invalid(`${at}.volumeMounts[${i}].mountPath`, path, "must be unique"));
-    }
-    paths.add(path);
-    const sub = textAt(mount, "subPath");
-    if (sub.startsWith("/")) {
-      errors.push(invalid(`${at}.volumeMounts[${i}].subPath`, sub, "must be a relative path"));
-    } else if (sub.split("/").includes("..")) {
-      errors.push(invalid(`${at}.volumeMounts[${i}].subPath`, sub, "must not contain '..'"));
     }
   });
 }
