@@ -406,10 +406,16 @@ const ROWS: Readonly<Record<string, [Result, (bench: Bench) => Promise<void> | v
     "Not served",
     (bench) => notServed(bench, text("an upload of the event bus"), text("a call of the service bus")),
   ],
-  application: [
-    "Not served",
-    (bench) => notServed(bench, text("a call of the metaserver"), text("the metaserver's watches")),
-  ],
+  application: ["Refused", async ({ cloud, edge }) => {
+    for (const name of ["a call of the metaserver", "the metaserver's watches"]) {
+      const asked = text(name);
+      edge.socket.send(asked);
+      const { msg_id } = JSON.parse(asked).header;
+      const { route, content } = await cloud.next(edge, ({ header }) => header.parentMsgId === msg_id, name);
+      assert.equal(route.operation, "applicationResponse");
+      assert.match(JSON.stringify(content), /"Status":"Rejected","Reason":"[^"]*no dynamiccontroller"/);
+    }
+  }],
   job: ["Not served", (bench) => notServed(bench, text("the state of a node job"))],
   task: [
     "Not served",
