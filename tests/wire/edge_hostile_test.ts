@@ -160,13 +160,18 @@ Deno.test("edgecore outlives any answer to its requests, and goes on asking", as
           content: replaceAt(good.content, open[place % open.length]!, () => put),
         };
       };
+      // In time that passes so fast a link may seem dead: the edge makes another one.
+      const linked = () => edge.until("there is a link", () => cloud.connected, { stepMs: 500 });
+      await linked();
       const asking = podOf("asking", { version: cloud.nextVersion(), spec: { volumes: VOLUMES } });
       cloud.objects.set("default/pod/asking", asking);
       cloud.push("update", "default/pod/asking", asking);
       await edge.pass(65_000, 1000);
       cloud.answer = own;
+      await linked();
       cloud.push("delete", "default/pod/asking", podOf("asking", { version: cloud.nextVersion() }));
       await edge.pass(65_000, 1000);
+      await linked();
       await bench.healthy();
       const leases = cloud.requests("update", /lease/).length;
       await edge.until("the lease is renewed", () => cloud.requests("update", /lease/).length > leases, {
