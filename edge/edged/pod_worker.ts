@@ -26,6 +26,7 @@ import { usesObject, watchesSources } from "./pod_sources.ts";
 import { type Container, type PodSandbox, RuntimeError, type RuntimeEvent } from "./runtime/types.ts";
 import { backOffMessage, startContainer, type StarterComponents, StartError } from "./start_container.ts";
 import type { StatusSender } from "./status_sender.ts";
+import { stopContainer } from "./stop_container.ts";
 import type { Timers } from "./timers.ts";
 
 /** What a worker is made of; shared by all workers. */
@@ -515,40 +516,16 @@ export class PodWorker {
   }
 
   async #stop(step: PodStep & { do: "stop-container" }): Promise<void> {
-    const { runtime, clock, runHandler, log } = this.#c;
-    const deadline = this.#fate === "run" ? clock.now() + step.graceSeconds * 1000 : this.#endAt;
-    const leftMs = () => Math.max(0, deadline - clock.now());
-    const signal = this.#interruptible();
-    const subject = { kind: "Pod", pod: this.identity, container: step.name } as const;
-    const why = step.reason.startsWith("Container ") ? step.reason : `Stopping container ${step.name}`;
-    // Of a pod that the API does not know it takes no events.
-    if (this.#pod !== undefined) this.#c.event(subject, "Normal", "Killing", why);
-    log.info("Stopping container", { ...this.identity, container: step.name, reason: step.reason });
-    const container = [...this.#pod?.spec.initContainers ?? [], ...this.#pod?.spec.containers ?? []]
-      .find(({ name }) => name === step.name);
-    const hook = container?.lifecycle?.preStop;
-    try {
-      if (
-        step.preStop && hook !== undefined && container !== undefined && leftMs() > 0 &&
-        !this.#hooked.has(step.id)
-      ) {
-        this.#hooked.add(step.id);
-        const podIP = this.runtime.sandboxes[0]?.ips[0] ?? this.#c.hostIPs()[0] ?? "127.0.0.1";
-        const target = { containerId: step.id, container, podIP, timeoutMs: leftMs(), signal };
-        const result = await runHandler(hook, target);
-        if (!result.ok) {
-          log.warning("preStop hook failed", {
-            ...this.identity,
-            container: step.name,
-            output: result.output.slice(0, 512),
-          });
-        }
-      }
-      await runtime.stopContainer(step.id, Math.max(1, Math.ceil(leftMs() / 1000)), { signal });
-    } catch (error) {
-      // A shorter grace period breaks the stop off; the next round stops with that one.
-      if (!signal.aborted) throw error;
-    }
+    const now = this.#c.clock.now();
+    await stopContainer(this.#c, {
+      step,
+      identity: this.identity,
+      pod: this.#pod,
+      podIP: this.runtime.sandboxes[0]?.ips[0] ?? this.#c.hostIPs()[0] ?? "127.0.0.1",
+      deadline: this.#fate === "run" ? now + step.graceSeconds * 1000 : this.#endAt,
+      hooked: this.#hooked,
+      signal: this.#interruptible(),
+    });
   }
 
   /** Nothing is left to do to the containers: what follows from that. */
