@@ -1,22 +1,7 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
-import {
-  createAuthority,
-  createNodeRequest,
-  loadAuthority,
-  printEcKeyPem,
-  printPem,
-  signNodeRequest,
-} from "../pki/mod.ts";
 import { faultOfPair } from "./key_pair.ts";
-
-const authority = await loadAuthority(await createAuthority(Date.now()));
-
-async function makePair(): Promise<{ cert: string; key: string }> {
-  const { csr, key } = await createNodeRequest("edge-1");
-  const certificate = await signNodeRequest(authority, csr, { now: Date.now(), validityDays: 1 });
-  return { cert: printPem("CERTIFICATE", certificate), key: printEcKeyPem(key) };
-}
+import { makePair } from "./key_pair_testing.ts";
 
 Deno.test("faultOfPair() finds what the runtime would end the process over, and nothing else", async (t) => {
   const { cert, key } = await makePair();

@@ -2,14 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parseKubeConfig } from "./kubeconfig.ts";
 import { KubeConfigError } from "./kubeconfig_error.ts";
-import {
-  createAuthority,
-  createNodeRequest,
-  loadAuthority,
-  printEcKeyPem,
-  printPem,
-  signNodeRequest,
-} from "../pki/mod.ts";
+import { makePair } from "./key_pair_testing.ts";
 import { loadKubeConfig } from "./load_kubeconfig.ts";
 
 const PEM = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
@@ -30,14 +23,6 @@ const GOOD = {
   }],
   users: [{ name: "u", user: { token: "t" } as Record<string, unknown> }],
 };
-
-/** A client certificate and its key. */
-async function makePair(): Promise<{ cert: string; key: string }> {
-  const authority = await loadAuthority(await createAuthority(Date.now()));
-  const { csr, key } = await createNodeRequest("edge-1");
-  const certificate = await signNodeRequest(authority, csr, { now: Date.now(), validityDays: 1 });
-  return { cert: printPem("CERTIFICATE", certificate), key: printEcKeyPem(key) };
-}
 
 function changed(change: (config: typeof GOOD) => void): string {
   const config = structuredClone(GOOD);
