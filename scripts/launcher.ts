@@ -221,8 +221,8 @@ unpack() {
   gzip -dc "$part/archive" | tar -xf - -C "$part/content" || fail "cannot unpack into $cache: free 150 MB or set KUBEEDGE_CACHE_DIR"
   # A name that is there after a power cut stands for content that is there too.
   sync -f "$part/content" 2>/dev/null || sync || :
-  # Another start may have been faster: its directory has the same content. What has lost some of its files makes way.
-  if ! whole "$1" "$2" "$3"; then
+  # Another start may have been faster: its directory has the same content, and may be in use. What has lost some of its files makes way.
+  if ! mv -T "$part/content" "$cache/$1" 2>/dev/null && ! whole "$1" "$2" "$3"; then
     mv -T "$cache/$1" "$part/old" 2>/dev/null || :
     mv -T "$part/content" "$cache/$1" 2>/dev/null || whole "$1" "$2" "$3" || fail "cannot write $cache/$1"
   fi

@@ -88,6 +88,32 @@ Deno.test({
           [],
         );
       });
+      await t.step("what another start was faster to unpack is left where it is", async () => {
+        const [program] = [...Deno.readDirSync(env.KUBEEDGE_CACHE_DIR)].map(({ name }) => name)
+          .filter((name) => name.startsWith("edgecore-"));
+        const cache = `${directory}/raced`;
+        const target = `${cache}/${program}`;
+        const prepared = `${directory}/prepared`;
+        const { code: copied } = await runToEnd("cp", [
+          "--archive",
+          `${env.KUBEEDGE_CACHE_DIR}/${program}`,
+          prepared,
+        ]);
+        assert.equal(copied, 0);
+        await Deno.mkdir(`${directory}/bin`);
+        // The other start is through just when this one is about to put its own in place.
+        await Deno.writeTextFile(
+          `${directory}/bin/mv`,
+          `#!/bin/sh\n[ ! -e ${prepared} ] || /bin/mv -T ${prepared} ${target}\nexec /bin/mv "$@"\n`,
+          { mode: 0o755 },
+        );
+        const { ino } = await Deno.stat(prepared);
+        const { code, stderr } = await runToEnd(path("edgecore"), ["--version"], {
+          env: { KUBEEDGE_CACHE_DIR: cache, PATH: `${directory}/bin:${Deno.env.get("PATH")}` },
+        });
+        assert.equal(code, 0, stderr);
+        assert.equal((await Deno.stat(target)).ino, ino);
+      });
       await t.step("what a power cut or a killed start has left is replaced", async () => {
         const names = () => [...Deno.readDirSync(env.KUBEEDGE_CACHE_DIR)].map(({ name }) => name).sort();
         const before = names();
