@@ -14,6 +14,8 @@ export interface SeenRequest {
   method: string;
   path: string;
   isWatch: boolean;
+  /** Empty when nothing is selected by fields. */
+  fieldSelector: string;
 }
 
 const HOP_BY_HOP = ["connection", "content-length", "content-encoding", "transfer-encoding", "host"];
@@ -56,7 +58,12 @@ export class FaultyApi implements AsyncDisposable {
 
   async #serve(request: Request): Promise<Response> {
     const { pathname, search, searchParams } = new URL(request.url);
-    const seen = { method: request.method, path: pathname, isWatch: searchParams.has("watch") };
+    const seen = {
+      method: request.method,
+      path: pathname,
+      isWatch: searchParams.has("watch"),
+      fieldSelector: searchParams.get("fieldSelector") ?? "",
+    };
     this.seen.push(seen);
     const fault = this.fault?.(seen);
     if (fault?.kind === "answer") {
