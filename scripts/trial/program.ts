@@ -154,15 +154,62 @@ export async function until<T>(
 /** Ports that Linux gives to nobody by itself: its own begin at 32768, and may be taken by any connection. */
 const FREE_PORTS = { from: 20_000, count: 12_000 };
 
-/** A TCP port of the loopback interface that nobody uses now. */
+/** Files named after the ports that were given out, each with the process that has it. */
+const PORTS_DIRECTORY = `/tmp/kubeedge-ports-${Deno.uid()}`;
+const given = new Set<string>();
+
+/**
+ * A TCP port of the loopback interface that nobody uses now. Until this process ends it is given to no other, also while the
+ * program it is for is stopped.
+ */
 export function freePort(): number {
   for (let attempt = 1;; attempt++) {
     const port = FREE_PORTS.from + Math.floor(Math.random() * FREE_PORTS.count);
     try {
       using _listener = Deno.listen({ hostname: "127.0.0.1", port });
-      return port;
+      if (reserve(`${PORTS_DIRECTORY}/${port}`)) return port;
     } catch (error) {
-      if (!(error instanceof Deno.errors.AddrInUse) || attempt === 100) throw error;
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+    if (attempt === 100) throw new Error(`No free port: see what runs here, or remove ${PORTS_DIRECTORY}`);
+  }
+}
+
+function reserve(path: string): boolean {
+  Deno.mkdirSync(PORTS_DIRECTORY, { recursive: true });
+  try {
+    Deno.writeTextFileSync(path, String(Deno.pid), { createNew: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    if (!isStale(path)) return false;
+    Deno.removeSync(path);
+    return reserve(path);
+  }
+  if (given.size === 0) globalThis.addEventListener("unload", giveBack);
+  given.add(path);
+  return true;
+}
+
+/** Whether the process that took a port is gone. */
+function isStale(path: string): boolean {
+  const pid = Number(Deno.readTextFileSync(path));
+  try {
+    Deno.statSync(`/proc/${pid}`);
+    return false;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return pid > 0;
+    throw error;
+  }
+}
+
+function giveBack(): void {
+  for (const path of given) {
+    try {
+      Deno.removeSync(path);
+    } catch (error) {
+      // Somebody has tidied up.
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
   }
+  given.clear();
 }
